@@ -1,0 +1,46 @@
+# The commands of the curriculum. `make` or `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup notebooks test lint lab record bands freeze clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the environment in .venv (every other target does so where needed)
+
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed and $(PYTHON) is %d.%d; name one with: make PYTHON=/path/to/python3" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+notebooks: $(READY) ## execute every notebook into build/notebooks, with an index.html
+	$(BIN)/python tools/notebooks.py run
+
+test: lint ## lint, unit tests, and every notebook strictly compared with its stored outputs
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lab: $(READY) ## open JupyterLab at notebook 00
+	$(BIN)/jupyter lab notebooks/00_pytorch_warmup.ipynb
+
+record: $(READY) ## re-execute the notebooks in place, to commit their outputs
+	$(BIN)/python tools/notebooks.py record
+
+bands: $(READY) ## measure expected.toml again, over several seeds (about an hour)
+	$(BIN)/python tools/measure_bands.py
+
+freeze: ## resolve requirements.txt afresh and write constraints.txt
+	$(PYTHON) tools/freeze.py
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build

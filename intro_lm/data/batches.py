@@ -1,0 +1,115 @@
+"""From texts to tensors: context windows, and the shuffled batches that training reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
+
+
+def context_windows(
+    vocabulary: Vocabulary, texts: Sequence[str], context_length: int
+) -> tuple[Tensor, Tensor]:
+    """Every character of every text, and its closing boundary, with the tokens before it.
+
+    A window never reaches into the text before: what lies ahead of a text's first character is
+    filled with boundaries. This is the dataset of the n-gram and MLP models (Bengio et al. 2003,
+    section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
+
+    Args:
+        vocabulary: gives the ids.
+        texts: the texts, say a column of a dataset.
+        context_length: how many tokens T stand before each target.
+
+    Returns:
+        `inputs` (N, T), oldest token first, and `targets` (N,), both `LongTensor`s, where N is the
+        number of characters plus the number of texts.
+
+    Raises:
+        ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
+            is not a positive whole number.
+    """
+    _require_count("context_length", context_length)
+    texts = list(texts)
+    if not texts:
+        raise ValueError("the corpus is empty: there is no text to cut context windows from")
+    targets = vocabulary.encode_texts(texts).long()  # (N,)
+    padding = torch.full((context_length,), BOUNDARY)
+    stream = torch.cat([padding, targets])  # (T + N,)
+    inputs = stream.unfold(0, context_length, 1)[:-1].clone()  # (N, T)
+    # Blank out what belongs to the text before: the tokens up to the last boundary in the window.
+    for position in range(context_length - 2, -1, -1):
+        reaches_back = inputs[:, position + 1] == BOUNDARY
+        inputs[reaches_back, position] = BOUNDARY
+    return inputs, targets
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Pairs of tensors, cut into batches in an order that depends on `seed` and epoch alone.
+
+    Batch number k of epoch e is the same whenever and wherever it is asked for, so a resumed run
+    needs no saved loader state. Iteration is by `epoch(e)`; the last batch may be smaller.
+
+    Args:
+        inputs: (N, …) `LongTensor`.
+        targets: (N, …) `LongTensor`; positions that don't count hold -100.
+        batch_size: examples in a batch.
+        shuffle: a new order each epoch, or the order as given.
+        seed: which orders.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    batch_size: int = 1024
+    shuffle: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_count("batch_size", self.batch_size)
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(
+                f"{len(self.inputs)} inputs and {len(self.targets)} targets: each input needs one"
+            )
+        if len(self.inputs) == 0:
+            raise ValueError("the corpus is empty: there are no examples to make batches of")
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.inputs) // self.batch_size)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch as (inputs, targets), from batch `start` on."""
+        inputs, targets = self.inputs, self.targets
+        if self.shuffle:
+            # Hashed, since the CPU generator heeds only 32 bits of a seed.
+            digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+            order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+            # One gather an epoch: each batch is then a view, which costs next to nothing.
+            inputs, targets = inputs[order], targets[order]
+        size = self.batch_size
+        for first in range(start * size, len(inputs), size):
+            yield inputs[first : first + size], targets[first : first + size]
+
+    def to(self, device: torch.device | str) -> Batches:
+        """The same batches, resident on `device`."""
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def fingerprint(self) -> str:
+        """A short digest of data and order, by which a resumed run knows that it is its own."""
+        digest = hashlib.sha256(f"{self.batch_size} {self.shuffle} {self.seed}".encode())
+        for tensor in (self.inputs, self.targets):
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _require_count(name: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")

@@ -1,0 +1,71 @@
+"""Loss, perplexity and bits per character, for every model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+IGNORED = -100  # the target of positions that don't count
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean negative log-likelihood in nats of the targets that count.
+
+    Args:
+        logits: (…, V).
+        targets: (…) token or class ids; -100 where the position doesn't count.
+    """
+    return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], loss: Loss = cross_entropy
+) -> float:
+    """The mean loss over all targets that count, in nats a token, with dropout switched off.
+
+    Args:
+        model: from inputs to logits; its training mode is put back afterwards.
+        batches: pairs (inputs, targets), on the model's device; `Batches.epoch(0)` gives them.
+        loss: the mean loss of one batch.
+
+    Raises:
+        ValueError: no target counts.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        total, counted = 0.0, 0
+        for inputs, targets in batches:
+            number = int((targets != IGNORED).sum())
+            if number:
+                total += loss(model(inputs), targets).item() * number
+                counted += number
+    finally:
+        model.train(was_training)
+    if counted == 0:
+        raise ValueError("nothing to evaluate: no target counts; give at least one example")
+    return total / counted
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss): how many equally likely choices are as hard as this prediction."""
+    return math.exp(loss)
+
+
+def bits_per_character(loss: float, tokens: int, characters: int) -> float:
+    """A loss in nats a token as bits a character, which compares across vocabularies.
+
+    Args:
+        loss: nats a token.
+        tokens: how many tokens it is the mean over.
+        characters: how many characters these tokens stand for, counted the same way for every
+            vocabulary that is compared.
+    """
+    return loss * tokens / (characters * math.log(2))

@@ -1,0 +1,23 @@
+"""The training loop, checkpoints, and tracking in TensorBoard."""
+
+from intro_lm.training.checkpoint import CheckpointError, load_weights
+from intro_lm.training.device import choose_device
+from intro_lm.training.history import History, Record
+from intro_lm.training.loop import NonFiniteLossError, train
+from intro_lm.training.range_test import learning_rate_range_test
+from intro_lm.training.settings import Settings
+from intro_lm.training.tracking import Tracker, load_runs
+
+__all__ = [
+    "CheckpointError",
+    "History",
+    "NonFiniteLossError",
+    "Record",
+    "Settings",
+    "Tracker",
+    "choose_device",
+    "learning_rate_range_test",
+    "load_runs",
+    "load_weights",
+    "train",
+]

@@ -1,0 +1,60 @@
+"""What a training run leaves behind: its records, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one line of the history holds. Losses are means in nats a token.
+
+    `train_loss` is the mean over the steps since the record before, each batch's loss taken before
+    the step that learned from it; `validation_loss` is None where nothing was evaluated.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float | None
+    learning_rate: float
+    tokens_per_second: float
+
+    def scalars(self) -> dict[str, float]:
+        """The record as TensorBoard's names and values."""
+        values = {
+            "loss/train": self.train_loss,
+            "loss/validation": self.validation_loss,
+            "learning_rate": self.learning_rate,
+            "tokens_per_second": self.tokens_per_second,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass
+class History:
+    """A run's records, and where it ran."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def train_losses(self) -> list[tuple[int, float]]:
+        """(step, loss) of every record."""
+        return [(record.step, record.train_loss) for record in self.records]
+
+    @property
+    def validation_losses(self) -> list[tuple[int, float]]:
+        """(step, loss) of every evaluation."""
+        return [
+            (record.step, record.validation_loss)
+            for record in self.records
+            if record.validation_loss is not None
+        ]
+
+    def summary(self) -> str:
+        """The latest losses in one line."""
+        parts = [f"train {self.train_losses[-1][1]:.4f}"]
+        if self.validation_losses:
+            parts.append(f"validation {self.validation_losses[-1][1]:.4f}")
+        return ", ".join(parts)

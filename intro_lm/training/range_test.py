@@ -1,0 +1,68 @@
+"""The learning-rate range test (Smith 2017, section 3.3)."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+
+from torch import nn
+
+from intro_lm.data import Batches
+from intro_lm.evaluation import Loss, cross_entropy
+from intro_lm.training.device import choose_device
+from intro_lm.training.loop import make_optimizer
+from intro_lm.training.settings import Settings
+
+
+def learning_rate_range_test(
+    model: nn.Module,
+    batches: Batches,
+    *,
+    lowest: float = 1e-4,
+    highest: float = 1.0,
+    steps: int = 200,
+    optimizer: str = "adamw",
+    loss: Loss = cross_entropy,
+    device: str = "auto",
+) -> tuple[list[float], list[float]]:
+    """Train a copy of the model while the learning rate grows by the same factor each step.
+
+    A good rate lies where the loss still falls fast, well below where it blows up. The test ends
+    early once the loss is not finite or four times its lowest.
+
+    Args:
+        model: is copied and stays as it is.
+        batches: what to train on.
+        lowest, highest: the first and the last rate.
+        steps: how many rates.
+        optimizer: `adamw` or `sgd`, as in `Settings`.
+        loss: from (logits, targets) to the mean loss of a batch.
+        device: as in `Settings`.
+
+    Returns:
+        The rates, and the loss of each step before its update.
+    """
+    if not 0 < lowest < highest < math.inf:
+        raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
+    settings = Settings(steps=steps, learning_rate=highest, optimizer=optimizer, device=device)
+    place = choose_device(device)
+    model = copy.deepcopy(model).to(place).train()
+    batches = batches.to(place)
+    update = make_optimizer(model, settings, place)
+    rates: list[float] = []
+    losses: list[float] = []
+    endless = itertools.chain.from_iterable(batches.epoch(epoch) for epoch in itertools.count())
+    for step, (inputs, targets) in enumerate(itertools.islice(endless, steps)):
+        rate = lowest * (highest / lowest) ** (step / max(steps - 1, 1))
+        for group in update.param_groups:
+            group["lr"] = rate
+        batch_loss = loss(model(inputs), targets)
+        update.zero_grad()
+        batch_loss.backward()
+        update.step()
+        rates.append(rate)
+        losses.append(batch_loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+    return rates, losses

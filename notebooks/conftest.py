@@ -1,0 +1,115 @@
+"""What nbval lets through and must not: `pytest --nbval --nbval-current-env notebooks`.
+
+nbval passes a notebook that was never executed or is stale, an unknown magic, a figure that did
+not come, and a cell that was to raise and did not; and behind a dead kernel it waits for the whole
+time-out. Here each of them fails. It reaches into nbval's internals, so nbval's version is fixed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from importlib import metadata
+from queue import Empty
+from typing import Any
+
+import pytest
+from nbval.kernel import RunningKernel
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tools.check_notebooks import dataset_of_cells, problems, tags
+
+NBVAL = "0.11.0"
+if metadata.version("nbval") != NBVAL:
+    raise pytest.UsageError(
+        f"this conftest reaches into nbval {NBVAL}, and {metadata.version('nbval')} is installed; "
+        f"run: pip install -r requirements.txt"
+    )
+
+collect_cells = IPyNbFile.collect
+run_and_compare = IPyNbCell.runtest
+
+
+class KernelDiedError(RuntimeError):
+    """The kernel's process ended while a cell ran."""
+
+
+def collect(self: IPyNbFile) -> Iterator[IPyNbCell]:
+    """Refuse what the static check finds; compare a download section where its data is here."""
+    cells = list(collect_cells(self))
+    found = problems(self.nb)
+    if found:
+        raise self.CollectError(f"{self.path.name}:\n" + "\n".join(found))
+    for item, name in zip(cells, dataset_of_cells([c.cell for c in cells]), strict=True):
+        item.absent = "downloads" in tags(item.cell) and not is_available(name)
+        item.options["check"] = item.options["check"] and not item.absent
+    yield from cells
+
+
+availability: dict[str, bool] = {}
+
+
+def is_available(name: str | None) -> bool:
+    if name is None:
+        raise pytest.UsageError(
+            'a cell tagged downloads stands below no data.available("…") that names its dataset'
+        )
+    if name not in availability:
+        from intro_lm import data
+
+        availability[name] = data.available(name)
+    return availability[name]
+
+
+def await_reply(self: RunningKernel, msg_id: str, timeout: float | None = None) -> None:
+    """Wait for a cell's reply and keep its status; notice within a second if the kernel dies."""
+    end = time.monotonic() + (timeout or 0)
+    while True:
+        left = end - time.monotonic()
+        try:
+            message = self.get_message("shell", timeout=max(0.01, min(left, 1.0)))
+        except Empty:
+            if not self.is_alive():
+                raise KernelDiedError from None
+            if left <= 0:
+                raise
+            continue
+        if message["parent_header"].get("msg_id") == msg_id:
+            self.reply_status = message["content"]["status"]
+            return
+
+
+def runtest(self: IPyNbCell) -> None:
+    """Run and compare as nbval does, then look at what it doesn't."""
+    if getattr(self.parent, "ended_by", None) is not None:
+        self.raise_cell_error(f"not run: cell {self.parent.ended_by} ended the notebook")
+    try:
+        run_and_compare(self)
+    except KernelDiedError:
+        self.parent.ended_by = self.cell_num
+        self.raise_cell_error("The kernel died while this cell ran")
+    finally:
+        if self.parent.timed_out:
+            self.parent.ended_by = self.cell_num
+    raised = any(output.output_type == "error" for output in self.test_outputs)
+    if self.parent.kernel.reply_status == "error" and not raised:
+        said = "".join(output.get("text", "") for output in self.test_outputs)
+        self.raise_cell_error("The cell failed without raising: " + said.strip())
+    if self.options["check_exception"] and not raised:
+        self.raise_cell_error("The cell is tagged raises-exception and raised nothing")
+    if not self.absent and figures(self.test_outputs) != figures(self.cell.outputs):
+        stored, now = figures(self.cell.outputs), figures(self.test_outputs)
+        self.raise_cell_error(f"Figures differ: {dict(stored)} stored, {dict(now)} now")
+
+
+def figures(outputs: list[Any]) -> Counter[str]:
+    """How many images of each type, since nbval compares none."""
+    kinds = (kind for output in outputs for kind in output.get("data", {}))
+    return Counter(kind for kind in kinds if kind.startswith("image/"))
+
+
+IPyNbFile.collect = collect
+RunningKernel.await_reply = await_reply
+IPyNbCell.runtest = runtest
+IPyNbCell.setup = lambda self: None  # nbval's own would mark cells behind a time-out as xfail

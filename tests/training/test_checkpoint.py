@@ -1,0 +1,132 @@
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from intro_lm.data import Batches
+from intro_lm.training import CheckpointError, Settings, load_weights, train
+
+QUICK = Settings(steps=10, checkpoint_every=5)
+
+
+@pytest.fixture
+def batches(windows):
+    return Batches(*windows, batch_size=64)
+
+
+@pytest.fixture
+def folder(make_model, batches, tmp_path):
+    """A folder with the checkpoint of a finished run."""
+    train(make_model(), batches, QUICK, checkpoint_dir=tmp_path / "run", progress=False)
+    return tmp_path / "run"
+
+
+def test_weights_come_back_equal(make_model, batches, tmp_path):
+    model, loaded = make_model(), make_model(seed=1)
+    train(model, batches, QUICK, checkpoint_dir=tmp_path, progress=False)
+    assert load_weights(tmp_path, loaded) == 10
+    for trained, found in zip(model.parameters(), loaded.parameters(), strict=True):
+        assert trained.equal(found)
+
+
+def test_a_missing_checkpoint_is_named(make_model, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint .*checkpoint.safetensors"):
+        load_weights(tmp_path, make_model())
+
+
+def test_another_models_checkpoint_is_refused_with_both_shapes(folder, make_model):
+    with pytest.raises(CheckpointError, match=r"hidden.bias is \(16,\), this model's is \(17,\)"):
+        load_weights(folder, make_model(hidden_size=17))
+
+
+def test_resuming_another_models_run_is_refused_and_loses_nothing(folder, make_model, batches):
+    before = (folder / "checkpoint.safetensors").read_bytes()
+    other = make_model(hidden_size=17)
+    with pytest.raises(CheckpointError, match="another model's"):
+        train(other, batches, QUICK, checkpoint_dir=folder, resume=True, progress=False)
+    assert (folder / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_another_runs_settings_are_refused_with_both_values(folder, make_model, batches):
+    other = Settings(steps=10, checkpoint_every=5, learning_rate=0.5)
+    with pytest.raises(CheckpointError, match=r"its learning_rate is 0.02, yours is 0.5"):
+        train(make_model(), batches, other, checkpoint_dir=folder, resume=True, progress=False)
+
+
+def test_another_runs_data_are_refused(folder, make_model, windows):
+    other = Batches(*windows, batch_size=64, seed=1)
+    with pytest.raises(CheckpointError, match="its data is"):
+        train(make_model(), other, QUICK, checkpoint_dir=folder, resume=True, progress=False)
+
+
+@pytest.mark.parametrize("length", [0, 4, 100, -1])
+def test_a_truncated_checkpoint_is_refused(folder, make_model, length):
+    path = folder / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(CheckpointError, match=r"not a whole checkpoint .*truncated"):
+        load_weights(folder, make_model())
+
+
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('the pickle was executed')",))
+
+
+@pytest.mark.parametrize("write", [pickle.dumps, None])
+def test_a_pickled_checkpoint_is_refused_and_never_executed(folder, make_model, write):
+    path = folder / "checkpoint.safetensors"
+    if write:
+        path.write_bytes(write(Bomb()))
+    else:
+        torch.save({"model": Bomb()}, path)
+    with pytest.raises(CheckpointError, match="Pickled files are never loaded"):
+        load_weights(folder, make_model())
+
+
+def test_a_safetensors_file_of_something_else_is_refused(folder, make_model):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(3)}, folder / "checkpoint.safetensors")
+    with pytest.raises(CheckpointError, match="says format None"):
+        load_weights(folder, make_model())
+
+
+FILLS = """
+    import resource, sys, torch
+    from intro_lm import data
+    from intro_lm.models import MLP
+    from intro_lm.training import Settings, train
+    names = data.names()[::20]
+    vocabulary = data.Vocabulary.from_texts(names)
+    batches = data.Batches(*data.context_windows(vocabulary, names, 3), batch_size=64)
+    model = MLP(len(vocabulary), hidden_size=64)
+    room = {"left": 30}
+
+    def loss(logits, targets):
+        room["left"] -= 1
+        if room["left"] == 0:  # from now on no file may grow beyond 10 kB
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+        return torch.nn.functional.cross_entropy(logits, targets)
+
+    settings = Settings(steps=60, checkpoint_every=20)
+    try:
+        train(model, batches, settings, loss=loss, checkpoint_dir=sys.argv[1], progress=False)
+    except OSError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes to set")
+def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, vocabulary):
+    from intro_lm.models import MLP
+
+    script = tmp_path / "fills.py"
+    script.write_text(textwrap.dedent(FILLS))
+    command = [sys.executable, str(script), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "the one before is kept" in done.stdout
+    assert load_weights(tmp_path / "run", MLP(len(vocabulary), hidden_size=64)) == 20
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.safetensors"]

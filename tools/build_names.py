@@ -1,0 +1,125 @@
+"""Compile intro_lm/data/names.csv from the person providers of the PyPI package `faker`.
+
+    pip install faker==40.54.0
+    python tools/build_names.py
+
+Every list of given or family names of every locale is read as it stands in the provider class;
+nothing is drawn at random. A name is folded (NFKD, combining marks removed, lower case) and kept if
+two letters or more, all of them a to z, are left. Entries of several words or with a hyphen or an
+apostrophe are dropped whole, like names in other scripts, so that each row is one plain word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import pkgutil
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+FAKER_VERSION = "40.54.0"
+OUTPUT = Path(__file__).parent.parent / "intro_lm" / "data" / "names.csv"
+PLAIN = re.compile("[a-z]{2,}")
+
+# What a list is of: a language, or a country where the locale's language says little of the names.
+COUNTRIES = {
+    "en_IE": "Ireland",
+    "en_IN": "India",
+    "en_KE": "Kenya",
+    "en_NG": "Nigeria",
+    "en_NZ": "New Zealand",
+    "en_PK": "Pakistan",
+    "en_TH": "Thailand",
+    "es_CA": "Catalan",
+    "fr_DZ": "Algeria",
+}
+LANGUAGES = {
+    "az": "Azerbaijani", "cs": "Czech", "da": "Danish", "de": "German", "en": "English",
+    "es": "Spanish", "et": "Estonian", "fi": "Finnish", "fr": "French", "ga": "Irish",
+    "ha": "Hausa", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "ig": "Igbo",
+    "is": "Icelandic", "it": "Italian", "ja": "Japanese", "lt": "Lithuanian", "lv": "Latvian",
+    "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian",
+    "sk": "Slovak", "sl": "Slovenian", "sv": "Swedish", "sw": "Swahili", "tr": "Turkish",
+    "tw": "Twi", "uz": "Uzbek", "vi": "Vietnamese", "yo": "Yoruba", "zh": "Chinese", "zu": "Zulu",
+}  # fmt: skip
+
+
+def fold(name: str) -> str | None:
+    """The name in lower-case a–z, or None if it does not fold to two such letters or more.
+
+    >>> fold("Zoë"), fold("Łukasz"), fold("Ana María"), fold("J")
+    ('zoe', None, None, None)
+    """
+    decomposed = unicodedata.normalize("NFKD", name)
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    return plain if PLAIN.fullmatch(plain) else None
+
+
+def origin(locale: str) -> str | None:
+    """The language or country that a locale's names are listed under here."""
+    return COUNTRIES.get(locale) or LANGUAGES.get(locale.split("_")[0])
+
+
+def listed_names() -> Iterator[tuple[str, str, str]]:
+    """Every (locale, kind, name) of every provider, as it is written there."""
+    from faker.providers import person
+
+    for module in pkgutil.iter_modules(person.__path__):
+        provider = importlib.import_module(f"faker.providers.person.{module.name}").Provider
+        for attribute, values in inspect.getmembers(provider):
+            kind = re.search("(first|last)_(romanized_)?names", attribute)
+            # What a locale doesn't list itself it inherits from the base class: John and Jane Doe.
+            inherited = values is getattr(person.Provider, attribute, None)
+            if kind and not inherited and not isinstance(values, property):
+                for name in values:
+                    yield module.name, "given" if kind[1] == "first" else "family", name
+
+
+def compile_rows() -> tuple[list[tuple[str, str, str]], Counter[str]]:
+    """The sorted, distinct (name, kind, origin) rows, and how many names each reason cost."""
+    rows, lost = set(), Counter[str]()
+    for locale, kind, name in set(listed_names()):
+        plain, where = fold(name), origin(locale)
+        if plain is None:
+            lost["not one plain word" if name.isascii() else "letters beyond a–z"] += 1
+        elif where is None:
+            raise SystemExit(f"locale {locale} holds {name!r} and has no origin; add it above")
+        else:
+            rows.add((plain, kind, where))
+    return sorted(rows), lost
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    output = parser.parse_args().output
+    try:
+        import faker
+    except ImportError:
+        sys.exit(f"faker is missing; run: pip install faker=={FAKER_VERSION}")
+    if faker.VERSION != FAKER_VERSION:
+        sys.exit(
+            f"faker {faker.VERSION} lists other names than {FAKER_VERSION}, of which names.csv is "
+            f"made; run: pip install faker=={FAKER_VERSION}, or change FAKER_VERSION here"
+        )
+    rows, lost = compile_rows()
+    partial = output.with_suffix(".partial")
+    text = "name,kind,origin\n" + "".join(",".join(row) + "\n" for row in rows)
+    partial.write_bytes(text.encode())
+    partial.replace(output)
+    for kind in ("given", "family"):
+        print(f"{kind}: {len({name for name, k, _ in rows if k == kind}):,} distinct names")
+    print(f"both: {len({name for name, _, _ in rows}):,} distinct names in {len(rows):,} rows")
+    print(
+        "origins: " + ", ".join(f"{o} {n:,}" for o, n in Counter(r[2] for r in rows).most_common())
+    )
+    print("dropped: " + ", ".join(f"{reason} {number:,}" for reason, number in lost.items()))
+
+
+if __name__ == "__main__":
+    main()
