@@ -80,6 +80,7 @@ def execute(path: Path, timeout: int) -> Run:
         notebook,
         timeout=timeout,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # else each kernel says that it listens on TCP
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=before,
         on_cell_executed=after,

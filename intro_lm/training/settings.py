@@ -35,7 +35,7 @@ class Settings:
         ValueError: a value is out of range; the message names it.
     """
 
-    steps: int = 2000
+    steps: int = 1000
     learning_rate: float = 0.02
     optimizer: str = "adamw"
     schedule: str = "one-cycle"

@@ -70,10 +70,10 @@ def test_two_runs_are_bitwise_equal(make_model, batches):
 
 
 def test_training_does_not_touch_the_callers_random_state(make_model, batches):
+    model = make_model()
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    model = make_model()
     train(model, batches, QUICK, progress=False)
     assert torch.rand(3).equal(expected)
 
