@@ -23,7 +23,7 @@ notebooks: $(READY) ## execute every notebook into build/notebooks, with an inde
 
 test: lint ## lint, unit tests, and every notebook strictly compared with its stored outputs
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff format --check .

@@ -13,10 +13,14 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-# PyTorch is imported where it is needed: the doctor must also serve where it is missing.
+# Only the standard library, and PyTorch where it is there: the doctor must also serve where
+# packages are missing.
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK = 2.0  # GB free, for the cached datasets, the runs and the executed notebooks
-PACKAGES = ("torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "safetensors")
+PACKAGES = (
+    "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "pooch", "safetensors",
+    "tqdm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,10 @@ def _packages() -> Iterator[Finding]:
 def _device() -> Finding:
     import torch
 
-    from intro_lm.training.device import choose_device
-
-    device = choose_device("auto")
-    if device.type == "cuda":
-        return Finding("device", f"cuda: {torch.cuda.get_device_name(device)}")
-    return Finding("device", f"{device.type} (every notebook is made to run on a CPU)")
+    if torch.cuda.is_available():
+        return Finding("device", f"cuda: {torch.cuda.get_device_name()}")
+    name = "mps" if torch.backends.mps.is_available() else "cpu"
+    return Finding("device", f"{name} (every notebook is made to run on a CPU)")
 
 
 def _threads() -> Finding:

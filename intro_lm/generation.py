@@ -39,7 +39,8 @@ def generate(
         `count` texts, each beginning with the prompt, without boundaries.
 
     Raises:
-        ValueError: an argument is out of range, or the prompt holds an unknown character.
+        ValueError: an argument is out of range, the prompt holds an unknown character, or the
+            model gives logits that are not numbers.
     """
     _check(count, temperature, top_k, max_length, len(vocabulary))
     start = vocabulary.encode(prompt)
@@ -89,16 +90,27 @@ def _choose(
 ) -> Tensor:
     """One token (B,) for each row of logits (B, V)."""
     if temperature == 0:
+        _require_numbers(logits)
         return logits.argmax(1)
     if top_k is not None:
-        least = logits.topk(top_k).values[:, -1:]
-        logits = logits.masked_fill(logits < least, float("-inf"))
+        values, kept = logits.topk(top_k)
+        logits = torch.full_like(logits, float("-inf")).scatter(1, kept, values)
+    logits = logits - logits.amax(1, keepdim=True)  # so that a tiny temperature can't overflow
     cumulative = (logits / temperature).softmax(1).cumsum(1)
+    _require_numbers(cumulative[:, -1])
     # Inverse transform sampling, faster than torch.multinomial. The draw is scaled by the last
     # sum, which rounding may leave a little off 1.
     draw = torch.rand(len(logits), 1, generator=generator).to(logits.device) * cumulative[:, -1:]
     chosen = torch.searchsorted(cumulative, draw, right=True).squeeze(1)
     return chosen.clamp(max=logits.shape[1] - 1)
+
+
+def _require_numbers(values: Tensor) -> None:
+    if values.isnan().any():
+        raise ValueError(
+            "the model's logits are not numbers, so its training diverged; train it again with a "
+            "lower learning_rate, or load an earlier checkpoint"
+        )
 
 
 def _check(

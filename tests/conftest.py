@@ -6,9 +6,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from hypothesis import settings
 
 from intro_lm import data
 from intro_lm.models import MLP
+
+# A busy machine must not fail a property for being slow.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +62,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def loopback() -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
+def loopback(monkeypatch) -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
     """The address of a real HTTP server, and its pages: path -> (status, body)."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.pages = {}
+    for variable in ("NO_PROXY", "no_proxy"):  # a user's proxy must not be asked for the loopback
+        monkeypatch.setenv(variable, "127.0.0.1")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", server.pages

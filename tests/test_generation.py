@@ -64,6 +64,31 @@ def test_sampled_frequencies_follow_the_model_at_each_temperature(vocabulary):
     assert set(kept) == {vocabulary.decode([1]), vocabulary.decode([2])}
 
 
+def test_top_k_keeps_exactly_k_where_tokens_tie(vocabulary):
+    class Uniform(nn.Module):
+        context_length = 1
+
+        def forward(self, inputs):
+            return torch.zeros(len(inputs), len(vocabulary))
+
+    texts = generate(Uniform(), vocabulary, 300, max_length=1, top_k=2)
+    assert len(set(texts)) == 2
+
+
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_diverged_model_is_refused(make_model, vocabulary, temperature):
+    model = make_model()
+    torch.nn.init.constant_(model.output.weight, float("nan"))
+    with pytest.raises(ValueError, match="its training diverged"):
+        generate(model, vocabulary, 3, temperature=temperature)
+
+
+def test_a_tiny_temperature_takes_the_most_likely_token(make_model, vocabulary):
+    model = make_model()
+    greedy = generate(model, vocabulary, 1, temperature=0)
+    assert generate(model, vocabulary, 1, temperature=1e-30) == greedy
+
+
 def test_the_same_seed_gives_the_same_texts(make_model, vocabulary):
     model = make_model()
     first = generate(model, vocabulary, 50, seed=1)

@@ -13,7 +13,7 @@ HEAVY = ("tensorboard", "optuna", "matplotlib", "sklearn", "datasets")
 
 def test_import_is_quick_and_leaves_heavy_libraries_alone():
     code = (
-        "import sys, time, torch; start = time.perf_counter();"
+        "import sys, time; start = time.perf_counter();"
         "import intro_lm.data, intro_lm.models, intro_lm.training, intro_lm.generation;"
         "print(time.perf_counter() - start);"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -41,6 +41,38 @@ def test_doctor_reports_and_ends_well_here():
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("python", "torch", "device", "threads", "disk", "git"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("missing", ["torch", "safetensors", "pooch", "tqdm"])
+def test_doctor_serves_where_a_package_is_missing(missing):
+    """The package is hidden as one that is not installed is: no module, no metadata."""
+    code = f"""
+import sys
+from importlib import metadata, util
+from importlib.abc import MetaPathFinder
+
+class Hidden(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Hidden())
+find_spec = util.find_spec
+util.find_spec = lambda name: None if name == {missing!r} else find_spec(name)
+version = metadata.version
+def hidden_version(name):
+    if name == {missing!r}:
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+metadata.version = hidden_version
+from intro_lm.__main__ import main
+sys.exit(main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    line = next(line for line in done.stdout.splitlines() if missing in line)
+    assert line.split() == ["!!", missing, "missing"]
+    assert done.stderr == ""
 
 
 def test_doctor_gives_each_problem_its_remedy(monkeypatch):

@@ -17,9 +17,11 @@ MOST_IGNORED = 0.4  # of the code cells outside download sections
 LEAST_MARKDOWN = 0.8  # Markdown cells to each code cell
 WIDGET = "application/vnd.jupyter.widget"
 MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
-NBVAL_COMMENT = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE)", re.MULTILINE)
-MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|root|Users|tmp|var|work|mnt|opt)/[\w.]|\b[A-Z]:\\\w")
-AVAILABLE = re.compile(r"""\bavailable\(["']([\w-]+)["']\)""")
+NBVAL_COMMENT = re.compile(r"^\s*#+\s*(NBVAL_|PYTEST_VALIDATE)", re.MULTILINE)
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/])(file://)?/(home|root|Users|tmp|var|private|Volumes|work|srv|mnt|opt|usr)/[\w.]"
+    r"|\b[A-Z]:\\\w"
+)
 
 Cell = Any  # nbformat's NotebookNode: a dictionary whose entries are attributes too
 
@@ -33,16 +35,6 @@ def problems(notebook: Cell) -> list[str]:
         found += [f"code cell {number} ({first!r}): {text}" for text in _of_cell(cell, number)]
     found += _unproven(code)
     return found
-
-
-def dataset_of_cells(cells: list[Cell]) -> list[str | None]:
-    """For each code cell, the dataset in the latest `data.available("…")` at or above it."""
-    latest, names = None, []
-    for cell in cells:
-        for match in AVAILABLE.finditer(cell.source):
-            latest = match[1]
-        names.append(latest)
-    return names
 
 
 def tags(cell: Cell) -> list[str]:
@@ -66,6 +58,8 @@ def _of_notebook(notebook: Cell, code: list[Cell]) -> Iterator[str]:
     if set(notebook.metadata) - {"kernelspec", "language_info"}:
         extra = sorted(set(notebook.metadata) - {"kernelspec", "language_info"})
         yield f"its metadata holds {', '.join(extra)}; record it again"
+    if any(cell.metadata for cell in notebook.cells if cell.cell_type != "code"):
+        yield "a Markdown cell holds metadata; record the notebook"
     if len(notebook.cells) - len(code) < LEAST_MARKDOWN * len(code):
         yield f"{len(notebook.cells) - len(code)} Markdown to {len(code)} code cells; explain more"
     counted = [cell for cell in code if "downloads" not in tags(cell)]
@@ -119,7 +113,7 @@ def _of_source(cell: Cell, errors: bool) -> Iterator[str]:
         yield "it holds no statement; delete it"
         return
     calls = [_called(statement) for statement in body]
-    if any("plot" in call or call.startswith("plt.") for call in calls) and (
+    if any(_draws(call) for call in calls) and (
         calls[-1] != "plt.show" or not (errors or has_figure(cell))
     ):
         yield "a cell that draws ends with plt.show() and stores its figure"
@@ -133,6 +127,11 @@ def _of_source(cell: Cell, errors: bool) -> Iterator[str]:
     )
     if shows and not any(output.output_type == "execute_result" for output in cell.outputs):
         yield "its last line is a value and no value is stored; record the notebook"
+
+
+def _draws(call: str) -> bool:
+    sets_up = call.startswith(("plt.rcParams", "plt.style"))
+    return ("plot" in call or call.startswith("plt.")) and not sets_up
 
 
 def _called(statement: ast.stmt) -> str:

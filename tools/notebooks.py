@@ -10,10 +10,13 @@ Without names each takes every notebook of notebooks/, in order.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import html
 import os
 import re
+import signal
 import sys
+import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,7 @@ from nbval.plugin import coalesce_streams
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tools.check_notebooks import problems
+from tools.downloads import dataset_of_cells, fetch
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "notebooks"
@@ -59,8 +63,25 @@ def execute(path: Path, timeout: int) -> Run:
     """
     notebook = read(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for name in sorted({name for name in dataset_of_cells(code) if name}):
+        if not fetch(name):
+            print(f"{path.name}: {name} is not to be had, its section runs without it", flush=True)
     started = 0.0
     peak = 0.0
+    stopped = False
+
+    def start(**_: Any) -> None:
+        # On Ctrl-C nbclient's own handler would clean up twice and fail.
+        task = asyncio.current_task()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            client.shutdown_kernel = "immediate"
+            if task is not None:
+                task.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
 
     def before(cell: Any, **_: Any) -> None:
         nonlocal started
@@ -82,6 +103,7 @@ def execute(path: Path, timeout: int) -> Run:
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],  # else each kernel says that it listens on TCP
         resources={"metadata": {"path": str(path.parent)}},
+        on_notebook_start=start,
         on_cell_execute=before,
         on_cell_executed=after,
     )
@@ -90,9 +112,11 @@ def execute(path: Path, timeout: int) -> Run:
     error = ""
     try:
         client.execute()
-    except FAILURES as failure:
-        error = str(failure)
+    except (*FAILURES, asyncio.CancelledError) as failure:
         print()
+        if stopped:
+            raise KeyboardInterrupt from None
+        error = str(failure)
     except NoSuchKernel:
         sys.exit("there is no python3 kernel in this environment; run: make setup")
     return Run(path, clean(notebook), time.perf_counter() - begin, peak, error)
@@ -111,7 +135,17 @@ def clean(notebook: Any) -> Any:
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if cell.cell_type == "code":
             cell.outputs = coalesce_streams(cell.outputs)
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    output.traceback = [without_machine_paths(text) for text in output.traceback]
     return notebook
+
+
+def without_machine_paths(traceback: str) -> str:
+    """Leave of each file's path what is the same on every machine: torch/nn/functional.py."""
+    kept = re.sub(r"[^\s\x1b]*/site-packages/", "", traceback)
+    kept = kept.replace(f"{ROOT}{os.sep}", "")
+    return kept.replace(sysconfig.get_path("stdlib") + os.sep, "")
 
 
 def read(path: Path) -> Any:

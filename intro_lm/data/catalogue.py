@@ -198,18 +198,19 @@ def _entry(name: str) -> Entry:
 def _read_lines(path: Path) -> list[str]:
     raw = path.read_bytes()
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} is not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; "
             "save the file as UTF-8 and load it again"
         ) from None
-    return [line for line in text.splitlines() if line.strip()]
+    lines = text.replace("\r\n", "\n").split("\n")  # splitlines would cut at U+2028 and others too
+    return [line for line in lines if line.strip()]
 
 
 def cache_folder() -> Path:
     """Where downloaded files are kept: `INTRO_LM_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm"))
+    return Path(os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm")).expanduser()
 
 
 def _cached(download: Download) -> bool:
@@ -226,6 +227,7 @@ def _fetch(name: str) -> Path:
         return path
     problem = _reachable(download.url)
     if problem is None:
+        pooch.get_logger().setLevel("WARNING")  # it would say where on this machine the file goes
         try:
             pooch.retrieve(
                 download.url,
@@ -237,10 +239,11 @@ def _fetch(name: str) -> Path:
             return path
         except (requests.RequestException, ValueError, OSError) as error:
             problem = _first_line(error)
+    unfit = f", and {path} is another file: its SHA-256 differs" if path.exists() else ""
     raise DatasetUnavailableError(
-        f"the dataset {name!r} could not be fetched from {download.url} ({problem}). Check the "
-        f"network or proxy, or put the file into the folder that INTRO_LM_CACHE names as "
-        f"{download.filename}; the bundled dataset 'names' needs no download"
+        f"the dataset {name!r} could not be fetched from {download.url} ({problem}){unfit}. Check "
+        f"the network or proxy, or put the file there as {path} (INTRO_LM_CACHE names another "
+        "folder); the bundled dataset 'names' needs no download"
     )
 
 

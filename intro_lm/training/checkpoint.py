@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from intro_lm.data import Batches
+from intro_lm.training.device import get_random_state, set_random_state
 
 FILENAME = "checkpoint.safetensors"
 FORMAT = "intro_lm checkpoint 1"
@@ -35,6 +37,9 @@ class Checkpoint:
         optimizer: its state tensors.
         settings: how the run was told to train, as plain data; a resumed run must match.
         batches: what it trains on; a resumed run must match.
+
+    Raises:
+        OSError: the folder can't be made or written to.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Checkpoint:
         self.model = model
         self.optimizer = optimizer
         self.run = {"settings": settings, "data": batches.fingerprint()}
+        _require_writable(self.folder)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -67,8 +73,8 @@ class Checkpoint:
                     state[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
         state["random.cpu"] = torch.get_rng_state()
         device = next(self.model.parameters()).device
-        if device.type == "cuda":
-            state["random.cuda"] = torch.cuda.get_rng_state(device)
+        if device.type != "cpu":
+            state["random.device"] = get_random_state(device)
         if losses:
             state["losses"] = torch.stack(losses)
         header = {"format": FORMAT, "step": step, "records": records, **self.run}
@@ -97,8 +103,8 @@ class Checkpoint:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        if device.type != "cpu" and "random.device" in tensors:
+            set_random_state(device, tensors["random.device"])
         losses = list(tensors["losses"].to(device)) if "losses" in tensors else []
         return header["step"], losses, header["records"]
 
@@ -125,8 +131,21 @@ def load_weights(path: str | Path, model: nn.Module) -> int:
     return int(header["step"])
 
 
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"no checkpoint could be written here ({error.strerror}); choose another "
+            "checkpoint_dir, one that is a folder you may write to",
+            str(folder),
+        ) from None
+
+
 def _replace(path: Path, payload: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
@@ -168,7 +187,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _require_same_run(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
     ours = {**expected["settings"], "data": expected["data"]}
     theirs = {**found["settings"], "data": found["data"]}
-    for name in ours.keys() | theirs.keys():
+    for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise CheckpointError(
                 f"{path} is another run's: its {name} is {theirs.get(name)!r}, yours is "

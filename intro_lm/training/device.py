@@ -1,8 +1,9 @@
-"""Where to compute, and in which precision."""
+"""Where to compute, in which precision, and the random state there."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 def choose_device(name: str) -> torch.device:
@@ -30,3 +31,20 @@ def choose_precision(name: str, device: torch.device) -> str:
         return name
     bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if bfloat16 else "float32"
+
+
+def get_random_state(device: torch.device) -> Tensor:
+    """The state of the device's own random generator."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def set_random_state(device: torch.device, state: Tensor) -> None:
+    """Put back what `get_random_state` gave."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)

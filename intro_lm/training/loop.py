@@ -17,7 +17,12 @@ from tqdm import tqdm
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy, evaluate
 from intro_lm.training.checkpoint import Checkpoint
-from intro_lm.training.device import choose_device, choose_precision
+from intro_lm.training.device import (
+    choose_device,
+    choose_precision,
+    get_random_state,
+    set_random_state,
+)
 from intro_lm.training.history import History, Record
 from intro_lm.training.settings import Settings
 from intro_lm.training.tracking import Tracker
@@ -59,10 +64,14 @@ def train(
     Raises:
         FileExistsError: `checkpoint_dir` holds a run and `resume` is off.
         CheckpointError: what is to be resumed is another run, or is damaged.
+        OSError: `checkpoint_dir` can't be written to; where it fills up while training, the
+            checkpoint before stays.
         NonFiniteLossError: training diverged; the checkpoint is the last good one.
         KeyboardInterrupt: Ctrl-C was pressed; the step under way was finished first.
     """
     settings = settings or Settings()
+    if resume and checkpoint_dir is None:
+        raise ValueError("resume=True needs checkpoint_dir, the folder of the run to go on with")
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -111,11 +120,12 @@ def train(
                 last = step == settings.steps
                 log = last or step % settings.log_every == 0
                 evaluation = last or step % settings.evaluate_every == 0
-                save = last or step % settings.checkpoint_every == 0 or interrupted.is_set()
-                if not (log or evaluation or save):
+                save = last or step % settings.checkpoint_every == 0
+                if not (log or evaluation or save or interrupted.is_set()):
                     continue
 
                 train_loss = finite_mean(losses, step)
+                require_finite_weights(model, step)
                 if log or evaluation:
                     speed = tokens / (time.perf_counter() - clock)
                     validation_loss = None
@@ -127,11 +137,12 @@ def train(
                     bar.set_postfix_str(history.summary())
                     if tracker is not None:
                         tracker.log(step, history.records[-1].scalars())
-                    clock, tokens = time.perf_counter(), 0
-                if save and checkpoint is not None:
-                    require_finite_weights(model, step)
+                stop = interrupted.is_set()
+                if (save or stop) and checkpoint is not None:
                     checkpoint.save(step, losses, [asdict(record) for record in history.records])
-                if interrupted.is_set() and not last:
+                if log or evaluation:
+                    clock, tokens = time.perf_counter(), 0
+                if stop:
                     bar.close()
                     raise KeyboardInterrupt(f"stopped by hand {where_to_go_on(step, checkpoint)}")
                 if last:
@@ -158,8 +169,6 @@ def finite_mean(losses: list[Tensor], step: int) -> float:
     Raises:
         NonFiniteLossError: one of them is infinite or not a number.
     """
-    if not losses:
-        return float("nan")
     values = torch.stack(losses).float()
     finite = values.isfinite()
     if not finite.all():
@@ -173,11 +182,11 @@ def finite_mean(losses: list[Tensor], step: int) -> float:
 
 def require_finite_weights(model: nn.Module, step: int) -> None:
     """Raise `NonFiniteLossError` if a weight is infinite or not a number."""
-    for name, parameter in model.named_parameters():
-        if not parameter.isfinite().all():
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
             raise NonFiniteLossError(
-                f"{name} is not finite after step {step}; training stopped and the checkpoint "
-                "before is kept. Try a lower learning_rate, or set clip_norm"
+                f"{name} is not finite after step {step}; training stopped before this was "
+                "saved. Try a lower learning_rate, or set clip_norm"
             )
 
 
@@ -201,9 +210,14 @@ def progress_bar(total: int, initial: int, description: str, shown: bool) -> tqd
 @contextlib.contextmanager
 def random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Seed PyTorch's own generators for the run, and give the caller's state back afterwards."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    devices = [torch.device("cpu")] if device.type == "cpu" else [torch.device("cpu"), device]
+    before = [(each, get_random_state(each)) for each in devices]
+    torch.manual_seed(seed)
+    try:
         yield
+    finally:
+        for each, state in before:
+            set_random_state(each, state)
 
 
 @contextlib.contextmanager

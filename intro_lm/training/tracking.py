@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Tracker:
     """Writes one run's curves and samples for TensorBoard.
 
-    A folder holds one run. Where `folder` holds one already, the new run goes beside it as
+    A folder holds one run. Where `folder` exists already, the new run goes beside it as
     `folder-2`, `folder-3` and so on, so that past runs stay to be compared with; `folder` says
     which it became.
 
@@ -22,7 +22,7 @@ class Tracker:
     """
 
     def __init__(self, folder: str | Path, resume: bool = False) -> None:
-        self.folder = Path(folder) if resume else _unused(Path(folder))
+        self.folder = Path(folder) if resume else _claim(Path(folder))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._writer: SummaryWriter | None = None
 
@@ -31,7 +31,7 @@ class Tracker:
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
-        self._writer = SummaryWriter(str(self.folder), purge_step=step + 1 if step else None)
+        self._writer = SummaryWriter(str(self.folder), purge_step=step + 1)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
         """Write named values of one step, visible in TensorBoard at its next refresh."""
@@ -81,9 +81,13 @@ def load_runs(root: str | Path) -> dict[str, dict[str, list[tuple[int, float]]]]
     return runs
 
 
-def _unused(folder: Path) -> Path:
+def _claim(folder: Path) -> Path:
+    """Make the folder, or the first of `folder-2`, `folder-3`, … that does not exist yet."""
     candidate, number = folder, 1
-    while any(candidate.glob("events.out.tfevents.*")):
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
+            candidate = folder.with_name(f"{folder.name}-{number}")

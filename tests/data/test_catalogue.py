@@ -55,11 +55,29 @@ def test_a_file_of_ones_own_is_read_line_by_line(tmp_path):
     assert sorted(texts) == sorted(f"wörd{n}" for n in range(20))
 
 
-def test_a_file_that_is_not_utf8_is_refused_with_byte_and_position(tmp_path):
+@pytest.mark.parametrize(("mark", "position"), [(b"", 7), (b"\xef\xbb\xbf", 10)])
+def test_a_file_that_is_not_utf8_is_refused_with_byte_and_position(tmp_path, mark, position):
     path = tmp_path / "latin1.txt"
-    path.write_bytes("anna\nzoé\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"latin1.txt is not UTF-8: byte 0xe9 at position 7"):
+    path.write_bytes(mark + "anna\nzoé\n".encode("latin-1"))
+    with pytest.raises(
+        ValueError, match=f"latin1.txt is not UTF-8: byte 0xe9 at position {position};"
+    ):
         data.load_file(path)
+
+
+def test_only_line_ends_end_a_text(tmp_path):
+    path = tmp_path / "words.txt"
+    lines = [f"one\u2028line\x0c{n}" for n in range(20)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert sorted(t for part in data.load_file(path).values() for t in part["text"]) == sorted(
+        lines
+    )
+
+
+def test_the_cache_may_be_named_from_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("INTRO_LM_CACHE", "~/texts")
+    assert catalogue.cache_folder() == tmp_path / "texts"
 
 
 @pytest.fixture
@@ -87,6 +105,15 @@ def test_a_download_is_fetched_once_and_then_read_from_the_cache(served):
     pages.clear()
     assert data.available("makemore-names")
     assert len(data.texts("makemore-names")) == 50
+
+
+def test_a_wrong_file_in_the_cache_is_named_when_the_right_one_cannot_be_had(served):
+    pages, path = served
+    pages.clear()
+    path.write_text("another list")
+    with pytest.raises(data.DatasetUnavailableError, match="its SHA-256 differs"):
+        data.load("makemore-names")
+    assert path.read_text() == "another list"
 
 
 @pytest.mark.parametrize("answer", [(404, b""), (500, b"broken"), (200, b"the wrong bytes")])

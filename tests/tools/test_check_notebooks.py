@@ -1,7 +1,8 @@
 import pytest
 
 from tests.tools.notebook_makers import cell, error, figure, notebook, printed, value
-from tools.check_notebooks import dataset_of_cells, problems
+from tools.check_notebooks import problems
+from tools.downloads import dataset_of_cells
 
 GOOD = (
     cell("x = 1"),
@@ -43,12 +44,15 @@ def test_a_good_notebook_has_no_problem():
         (notebook(cell("x = 1", tags=("raises-exception",))), "stores no error"),
         (notebook(cell("1 / 0", error("ZeroDivisionError", "no"))), "it stores an error"),
         (notebook(cell("# NBVAL_IGNORE_OUTPUT\nx = 1")), "use a cell tag"),
+        (notebook(cell("## NBVAL_SKIP\nx = 1")), "use a cell tag"),
         (notebook(cell("%time x = 1")), "magics"),
         (notebook(cell("!ls")), "magics"),
         (notebook(cell("# only a comment")), "no statement"),
         (notebook(cell("print(1)", printed("/home/ada/project\n"))), "path of the machine"),
         (notebook(cell("print(1)", printed("in /tmp/x1\n"))), "path of the machine"),
         (notebook(cell("print(1)", printed("C:\\Users\\ada\n"))), "path of the machine"),
+        (notebook(cell("print(1)", printed("/private/var/x\n"))), "path of the machine"),
+        (notebook(cell("print(1)", printed("file:///home/ada\n"))), "path of the machine"),
         (notebook(cell_with_metadata(execution={"iopub.status": "2026"})), "metadata execution"),
         (with_metadata(notebook(cell("x = 1")), widgets={"state": {}}), "metadata holds widgets"),
         (with_metadata(notebook(cell("x = 1")), kernelspec={"name": "mine"}), "not python3"),
@@ -62,6 +66,16 @@ def test_a_good_notebook_has_no_problem():
 def test_each_fault_is_found(made, expected):
     found = problems(made)
     assert any(part in problem for problem in found for part in expected.split("|")), found
+
+
+def test_setting_up_matplotlib_is_not_drawing():
+    assert problems(notebook(cell("plt.rcParams.update({'figure.dpi': 100})"))) == []
+
+
+def test_metadata_of_a_markdown_cell_is_found():
+    made = notebook(cell("x = 1"))
+    made.cells[0].metadata["collapsed"] = True
+    assert any("Markdown cell holds metadata" in problem for problem in problems(made))
 
 
 def test_a_widget_in_an_output_is_found():

@@ -47,6 +47,11 @@ NOTEBOOKS = {
     "does_not_raise": notebook(
         cell("x = 1", error("ValueError", "no"), tags=("raises-exception",))
     ),
+    "does_not_raise_and_is_ignored": notebook(
+        cell("assert True", error("ValueError", "no"),
+             tags=("raises-exception", "nbval-ignore-output")),
+        cell("x = 1", count=2), cell("x = 2", count=3),
+    ),
     "warns": notebook(cell("import sys\nx = sys.stderr.write('careful')")),
     "downloads_absent": notebook(
         cell("from intro_lm import data"),
@@ -69,7 +74,8 @@ def outcomes(tmp_path_factory) -> dict[str, list[str]]:
     environment = {
         **os.environ,
         "INTRO_LM_CACHE": str(folder / "cache"),
-        "HTTPS_PROXY": "http://127.0.0.1:9",
+        **{name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")},
+        **{name: "" for name in ("NO_PROXY", "no_proxy")},
     }
     subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "--color=no",
@@ -104,6 +110,7 @@ def test_good_notebooks_pass(outcomes):
         ("changed_output", "Cell outputs differ"),
         ("changed_error", "Cell outputs differ"),
         ("does_not_raise", "Missing output fields"),
+        ("does_not_raise_and_is_ignored", "tagged raises-exception and raised nothing"),
         ("warns", "Unexpected output fields"),
     ],
 )

@@ -119,23 +119,39 @@ def test_a_dead_kernel_and_a_hanging_cell_end_the_recording(tmp_path, source, sa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_recording_that_is_stopped_leaves_the_notebook_as_it_was(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_recording_that_is_stopped_leaves_the_notebook_as_it_was(tmp_path, number, status):
     path = save(notebook(cell("import time\ntime.sleep(60)")), tmp_path / "slow.ipynb")
     before = path.read_bytes()
     process = subprocess.Popen(
         [sys.executable, "-u", "tools/notebooks.py", "record", str(path)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     process.stdout.readline()
     time.sleep(2)
     os.kill(process.pid, number)
-    process.wait(timeout=30)
-    assert process.returncode != 0
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert complaint == ""
+    assert ("stopped by hand" in said) == (number == signal.SIGINT)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_stored_traceback_holds_no_path_of_this_machine(tmp_path):
+    source = "import torch\ntorch.nn.Linear(2, 3)(torch.ones(5))"
+    path = save(notebook(cell(source, tags=("raises-exception",))), tmp_path / "raises.ipynb")
+    done = tool("record", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored = "\n".join(nbformat.read(path, as_version=4).cells[1].outputs[0].traceback)
+    assert "torch/nn/modules" in stored
+    assert "site-packages" not in stored
 
 
 @pytest.mark.parametrize("content", [None, "not json"])

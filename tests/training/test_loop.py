@@ -7,9 +7,11 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from intro_lm.data import Batches
@@ -33,20 +35,19 @@ def batches(windows):
 
 
 def test_training_follows_the_plain_loop_step_by_step(make_model, batches):
-    settings = Settings(steps=40, learning_rate=0.1, optimizer="sgd", schedule="constant")
+    """Over three epochs, each in an order of its own, with the learning rate of each step."""
+    batches = replace(batches, batch_size=512)
+    steps = 2 * len(batches) + 3
+    settings = Settings(steps=steps, learning_rate=0.5, optimizer="sgd")
     model, plain = make_model(), make_model()
     train(model, batches, settings, progress=False)
-    done = 0
-    for epoch in (0, 1, 2):
-        for inputs, targets in batches.epoch(epoch):
-            if done == 40:
-                break
-            loss = cross_entropy(plain(inputs), targets)
-            gradients = torch.autograd.grad(loss, list(plain.parameters()))
-            with torch.no_grad():
-                for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
-                    parameter -= 0.1 * gradient
-            done += 1
+    order = [*batches.epoch(0), *batches.epoch(1), *batches.epoch(2)][:steps]
+    for step, (inputs, targets) in enumerate(order):
+        loss = cross_entropy(plain(inputs), targets)
+        gradients = torch.autograd.grad(loss, list(plain.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+                parameter -= settings.learning_rate_at(step) * gradient
     for trained, expected in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(trained, expected)
 
@@ -159,10 +160,14 @@ def test_divergence_stops_with_its_step_and_keeps_the_last_good_checkpoint(
     assert all(parameter.isfinite().all() for parameter in kept.parameters())
 
 
-def test_weights_that_are_not_finite_are_never_saved(make_model, batches, tmp_path):
+@pytest.mark.parametrize("saving", [True, False])
+def test_weights_that_are_not_finite_end_the_run_and_are_never_saved(
+    make_model, batches, tmp_path, saving
+):
     def loss_with_broken_gradient(logits, targets):
         value = cross_entropy(logits, targets)
-        value.register_hook(lambda gradient: gradient * math.inf)
+        if value.requires_grad:
+            value.register_hook(lambda gradient: gradient * math.inf)
         return value
 
     settings = Settings(steps=1)
@@ -172,7 +177,8 @@ def test_weights_that_are_not_finite_are_never_saved(make_model, batches, tmp_pa
             batches,
             settings,
             loss=loss_with_broken_gradient,
-            checkpoint_dir=tmp_path,
+            validation=batches,
+            checkpoint_dir=tmp_path if saving else None,
             progress=False,
         )
     assert not list(tmp_path.glob("*.safetensors*"))
@@ -204,6 +210,59 @@ def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(make_model, batches, 
     history = train(resumed, batches, QUICK, checkpoint_dir=tmp_path, resume=True, progress=False)
     assert same(weights(whole), weights(resumed))
     assert history.train_losses == expected.train_losses
+
+
+def test_ctrl_c_during_an_evaluation_saves_before_it_stops(make_model, batches, tmp_path):
+    evaluated = 0
+
+    def loss_that_is_stopped_while_evaluating(logits, targets):
+        nonlocal evaluated
+        evaluated += not torch.is_grad_enabled()
+        if evaluated == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return cross_entropy(logits, targets)
+
+    with pytest.raises(KeyboardInterrupt, match="after step 20"):
+        train(
+            make_model(),
+            batches,
+            QUICK,
+            validation=batches,
+            loss=loss_that_is_stopped_while_evaluating,
+            checkpoint_dir=tmp_path,
+            progress=False,
+        )
+    assert load_weights(tmp_path, make_model()) == 20
+
+
+def test_ctrl_c_in_the_last_step_is_not_swallowed(make_model, batches):
+    calls = 0
+
+    def loss_that_is_stopped_at_the_end(logits, targets):
+        nonlocal calls
+        calls += 1
+        if calls == 60:
+            os.kill(os.getpid(), signal.SIGINT)
+        return cross_entropy(logits, targets)
+
+    with pytest.raises(KeyboardInterrupt, match="after step 60"):
+        train(make_model(), batches, QUICK, loss=loss_that_is_stopped_at_the_end, progress=False)
+
+
+def test_an_unusable_checkpoint_folder_is_refused_before_the_first_step(
+    make_model, batches, tmp_path
+):
+    (tmp_path / "file").write_text("not a folder")
+    model = make_model()
+    before = weights(model)
+    with pytest.raises(OSError, match="choose another checkpoint_dir"):
+        train(model, batches, QUICK, checkpoint_dir=tmp_path / "file", progress=False)
+    assert same(before, weights(model))
+
+
+def test_resuming_without_a_folder_is_refused(make_model, batches):
+    with pytest.raises(ValueError, match="resume=True needs checkpoint_dir"):
+        train(make_model(), batches, QUICK, resume=True, progress=False)
 
 
 def test_training_works_on_a_thread_of_its_own(make_model, batches):
@@ -272,9 +331,21 @@ KILLED = """
     vocabulary = data.Vocabulary.from_texts(names)
     batches = data.Batches(*data.context_windows(vocabulary, names, 3), batch_size=64)
     model = MLP(len(vocabulary), hidden_size=16, generator=torch.Generator().manual_seed(0))
-    settings = Settings(steps=3000, log_every=20, checkpoint_every=15)
-    print("training", flush=True)
-    train(model, batches, settings, checkpoint_dir=sys.argv[1], resume=True, progress=False)
+    settings = Settings(steps=2000, log_every=20, checkpoint_every=15)
+    steps = int(sys.argv[2])
+
+    def loss(logits, targets):  # says when the steps are done after which the test kills the run
+        global steps
+        if torch.is_grad_enabled():
+            steps -= 1
+            if steps == 0:
+                print("now", flush=True)
+        return torch.nn.functional.cross_entropy(logits, targets)
+
+    train(
+        model, batches, settings, loss=loss,
+        checkpoint_dir=sys.argv[1], resume=True, progress=False,
+    )
     print("finished", flush=True)
 """
 
@@ -283,32 +354,20 @@ def test_a_run_killed_at_ten_random_moments_ends_with_the_same_bytes(tmp_path):
     script = tmp_path / "run.py"
     script.write_text(textwrap.dedent(KILLED))
 
-    def start(folder):
-        command = [sys.executable, str(script), str(folder)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline() == "training\n"
-        return process
+    def start(folder, steps):
+        command = [sys.executable, str(script), str(folder), str(steps)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    whole = start(tmp_path / "whole")
+    whole = start(tmp_path / "whole", 0)
     assert whole.communicate(timeout=120)[0] == "finished\n"
     moments = random.Random(0)
-    kills = 0
-    while True:
-        process = start(tmp_path / "killed")
-        if kills < 10:
-            time.sleep(moments.uniform(0.02, 0.3))
-            process.kill()
-        finished = process.communicate(timeout=120)[0] == "finished\n"
-        if finished:
-            break
-        kills += 1
-    assert kills == 10
+    for _ in range(10):
+        process = start(tmp_path / "killed", moments.randint(16, 50))
+        assert process.stdout.readline() == "now\n"
+        time.sleep(moments.uniform(0, 0.02))  # within a step, or while a checkpoint is written
+        process.kill()
+        assert process.communicate(timeout=120)[0] == ""
+    last = start(tmp_path / "killed", 0)
+    assert last.communicate(timeout=120)[0] == "finished\n"
     files = [tmp_path / name / "checkpoint.safetensors" for name in ("whole", "killed")]
-    first, second = (load_tensors(file) for file in files)
-    assert same(first, second)
-
-
-def load_tensors(path):
-    from safetensors.torch import load_file
-
-    return load_file(path)
+    assert same(*map(load_file, files))

@@ -15,6 +15,19 @@ def test_a_second_run_of_the_same_name_stands_beside_the_first(tmp_path):
     }
 
 
+def test_two_trackers_of_the_same_name_never_share_a_folder(tmp_path):
+    assert Tracker(tmp_path / "mlp").folder != Tracker(tmp_path / "mlp").folder
+
+
+def test_a_run_resumed_from_its_very_beginning_hides_all_it_wrote(tmp_path):
+    for value in (1.0, 2.0):
+        tracker = Tracker(tmp_path / "mlp", resume=True)
+        tracker.start(0)
+        tracker.log(10, {"loss/train": value})
+        tracker.close()
+    assert load_runs(tmp_path)["mlp"]["loss/train"] == [(10, 2.0)]
+
+
 def test_a_resumed_run_hides_what_was_written_beyond_the_checkpoint(tmp_path):
     first = Tracker(tmp_path / "mlp")
     first.start(0)

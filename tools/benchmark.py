@@ -1,0 +1,197 @@
+"""Measure the package against the plainest code that does the same.
+
+    python tools/benchmark.py time-to-loss    seconds to a validation loss: lecture's loop, package
+    python tools/benchmark.py loop-overhead   steps a second: the barest loop, package
+
+The rivals run in turn in one process, several times over, and medians are quoted, because the
+machine may be shared. Nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from intro_lm import data
+from intro_lm.data import Batches
+from intro_lm.evaluation import evaluate
+from intro_lm.models import MLP
+from intro_lm.training import Record, Settings, train
+
+CONTEXT_LENGTH = 3
+LECTURE_STEPS = 200_000
+EVALUATE_LECTURE_EVERY = 1000
+PACKAGE = Settings(device="cpu", steps=300, learning_rate=0.03, evaluate_every=50, log_every=50)
+BATCH_SIZE = 1024
+
+
+@dataclass(frozen=True)
+class Task:
+    """A dataset as windows, and the validation loss to reach on it."""
+
+    name: str
+    target: float
+    train: tuple[torch.Tensor, torch.Tensor]
+    validation: tuple[torch.Tensor, torch.Tensor]
+
+
+def task(name: str, target: float) -> Task:
+    """The lecture's own split for its own names, repeats and all; else the package's split."""
+    texts = data.texts(name)
+    corpus = data.split(texts, keep_repeats=name == "makemore-names")
+    vocabulary = data.Vocabulary.from_texts(texts)
+    windows = [
+        data.context_windows(vocabulary, corpus[part]["text"], CONTEXT_LENGTH)
+        for part in ("train", "validation")
+    ]
+    return Task(name, target, *windows)
+
+
+def lecture_seconds(task: Task, seed: int) -> float:
+    """Seconds until the lecture's loop reaches the target; its evaluations are not counted."""
+    inputs, targets = task.train
+    generator = torch.Generator().manual_seed(seed)
+    parameters = [
+        torch.randn(shape, generator=generator)
+        for shape in ((27, 10), (30, 200), (200,), (200, 27), (27,))
+    ]
+    for parameter in parameters:
+        parameter.requires_grad = True
+    C, W1, b1, W2, b2 = parameters
+
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(C[x].view(-1, 30) @ W1 + b1) @ W2 + b2
+
+    seconds = 0.0
+    start = time.perf_counter()
+    for step in range(LECTURE_STEPS):
+        chosen = torch.randint(0, len(inputs), (32,), generator=generator)
+        loss = F.cross_entropy(logits(inputs[chosen]), targets[chosen])
+        for parameter in parameters:
+            parameter.grad = None
+        loss.backward()
+        rate = 0.1 if step < LECTURE_STEPS // 2 else 0.01
+        for parameter in parameters:
+            parameter.data += -rate * parameter.grad
+        if (step + 1) % EVALUATE_LECTURE_EVERY == 0:
+            seconds += time.perf_counter() - start
+            with torch.no_grad():
+                reached = F.cross_entropy(logits(task.validation[0]), task.validation[1]).item()
+            if reached <= task.target:
+                return seconds
+            start = time.perf_counter()
+    raise SystemExit(
+        f"the lecture's loop did not reach {task.target} on {task.name}: {reached:.4f}"
+    )
+
+
+class Stopwatch:
+    """A tracker that notes when the validation loss first reached the target."""
+
+    def __init__(self, target: float) -> None:
+        self.target, self.begin, self.seconds = target, time.perf_counter(), float("inf")
+
+    def start(self, step: int) -> None:
+        pass
+
+    def log(self, step: int, scalars: dict[str, float]) -> None:
+        if scalars.get("loss/validation", float("inf")) <= self.target:
+            self.seconds = min(self.seconds, time.perf_counter() - self.begin)
+
+
+def package_seconds(task: Task, seed: int) -> float:
+    """Seconds until the package reaches the target, building the model and evaluations included."""
+    watch = Stopwatch(task.target)
+    model = MLP(27, CONTEXT_LENGTH, generator=torch.Generator().manual_seed(seed))
+    batches = Batches(*task.train, batch_size=BATCH_SIZE, seed=seed)
+    validation = Batches(*task.validation, batch_size=8192, shuffle=False)
+    train(model, batches, PACKAGE, validation=validation, tracker=watch, progress=False)
+    if watch.seconds == float("inf"):
+        reached = evaluate(model, validation.epoch(0))
+        raise SystemExit(f"the package did not reach {task.target} on {task.name}: {reached:.4f}")
+    return watch.seconds
+
+
+def time_to_loss(repeats: int) -> None:
+    if data.available("makemore-names"):
+        chosen = task("makemore-names", 2.17)
+    else:
+        print("makemore-names is not to be had: measuring on the bundled names")
+        chosen = task("names", 2.35)
+    print(f"{chosen.name}: seconds to validation loss {chosen.target}, MLP of 11,897 parameters")
+    ratios = []
+    for seed in range(repeats):
+        lecture, package = lecture_seconds(chosen, seed), package_seconds(chosen, seed)
+        ratios.append(lecture / package)
+        print(f"  lecture {lecture:7.2f} s   package {package:6.2f} s   {ratios[-1]:5.1f} times")
+    print(f"median ratio {statistics.median(ratios):.1f}")
+
+
+def bare_speed(batches: Batches, steps: int) -> float:
+    """Steps a second of the barest loop with the package's operations."""
+    model = MLP(27, CONTEXT_LENGTH)
+    settings = Settings(device="cpu", steps=steps)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), 0.02, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+    )
+    done = 0
+    start = time.perf_counter()
+    while done < steps:
+        for inputs, targets in batches.epoch(done // len(batches)):
+            optimizer.param_groups[0]["lr"] = settings.learning_rate_at(done)
+            loss = F.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            done += 1
+            if done == steps:
+                break
+    return steps / (time.perf_counter() - start)
+
+
+def package_speed(batches: Batches, steps: int) -> float:
+    """Steps a second of the package's loop, with its records and its progress bar's bookkeeping."""
+    model = MLP(27, CONTEXT_LENGTH)
+    start = time.perf_counter()
+    settings = Settings(device="cpu", steps=steps)
+    history = train(model, batches, settings, progress=False)
+    last: Record = history.records[-1]
+    assert last.step == steps
+    return steps / (time.perf_counter() - start)
+
+
+def loop_overhead(repeats: int) -> None:
+    names = task("names", 0.0)
+    for batch_size, steps in ((32, 4000), (1024, 400)):
+        batches = Batches(*names.train, batch_size=batch_size)
+        ratios = []
+        for _ in range(repeats):
+            bare, package = bare_speed(batches, steps), package_speed(batches, steps)
+            ratios.append(package / bare)
+            print(f"  batches of {batch_size}: bare {bare:7.0f}   package {package:7.0f} steps/s")
+        print(f"batches of {batch_size}: median ratio {statistics.median(ratios):.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("time-to-loss", "loop-overhead"))
+    parser.add_argument("--repeats", type=int, help="how often (3 and 7)")
+    options = parser.parse_args()
+    if options.what == "time-to-loss":
+        time_to_loss(options.repeats or 3)
+    else:
+        loop_overhead(options.repeats or 7)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Which datasets a notebook's download sections need, and fetching them before a kernel starts.
+
+A notebook that fetches while it runs prints progress, and its outputs then differ from a run that
+found the data in the cache. So whoever executes notebooks fetches first.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+AVAILABLE = re.compile(r"""\bavailable\(["']([\w-]+)["']\)""")
+
+
+def dataset_of_cells(cells: list[Any]) -> list[str | None]:
+    """For each code cell, the dataset in the latest `data.available("…")` at or above it."""
+    latest, names = None, []
+    for cell in cells:
+        for match in AVAILABLE.finditer(cell.source):
+            latest = match[1]
+        names.append(latest)
+    return names
+
+
+def fetch(name: str) -> bool:
+    """Bring a dataset into the cache; whether it is there now."""
+    from intro_lm import data
+
+    try:
+        data.texts(name)
+    except data.DatasetUnavailableError:
+        return False
+    return True
