@@ -1,7 +1,7 @@
 """Figures that more than one notebook draws.
 
-Each function draws into the axes it is given (or the current ones) and returns them. A model keeps
-its colour, line and marker throughout the curriculum, so that figures read in greyscale too.
+Each function draws into the axes it is given (or the current ones) and returns them. A kind of
+model keeps its colour and marker throughout the curriculum, so that figures read in greyscale too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,44 @@ from intro_lm.training import History
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"counting": "#767676", "MLP": "#0b62a4", "lecture": "#c4551a", "LSTM": "#1b7f4b"}
+COLOURS = {
+    "counting": "#767676",
+    "MLP": "#0b62a4",
+    "lecture": "#c4551a",
+    "LSTM": "#1b7f4b",
+    "mixture": "#7b4ea3",
+}
+MARKERS = {"counting": "s", "MLP": "o", "lecture": "^", "LSTM": "D", "mixture": "v"}
 LOSS_LABEL = "loss (nats per token)"
 
 
-def losses(histories: Mapping[str, History], title: str, axes: Axes | None = None) -> Axes:
-    """Training loss (thin) and validation loss (thick, marked) of each run against the step."""
+def losses(
+    histories: Mapping[str, History],
+    title: str,
+    kinds: Mapping[str, str] | None = None,
+    axes: Axes | None = None,
+) -> Axes:
+    """Training loss (thin) and validation loss (thick, marked) of each run against the step.
+
+    Args:
+        histories: the runs by their names in the legend.
+        title: the finding.
+        kinds: each run's key in `COLOURS`; without it the runs take the colours in turn.
+        axes: where to draw.
+    """
     axes = axes or plt.gca()
-    for number, (name, history) in enumerate(histories.items()):
-        colour = COLOURS.get(name, f"C{number}")
-        axes.plot(*zip(*history.train_losses, strict=True), color=colour, alpha=0.5, lw=1)
-        if history.validation_losses:
+    turn = dict(zip(histories, ("MLP", "lecture", "LSTM", "mixture", "counting"), strict=False))
+    for name, history in histories.items():
+        kind = (kinds or turn)[name]
+        colour = COLOURS[kind]
+        validated = bool(history.validation_losses)
+        label = None if validated else name
+        axes.plot(*zip(*history.train_losses, strict=True), color=colour, lw=1, label=label)
+        if validated:
             points = zip(*history.validation_losses, strict=True)
-            axes.plot(*points, color=colour, lw=2, marker="os^Dv"[number % 5], ms=4, label=name)
+            axes.plot(*points, color=colour, lw=2, marker=MARKERS[kind], ms=5, label=name)
     axes.set(title=title, xlabel="step", ylabel=LOSS_LABEL)
-    axes.legend(title="thick: validation, thin: training")
+    axes.legend(title="thin: training; thick, marked: validation")
     return axes
 
 
@@ -42,11 +65,16 @@ def range_test(
     title: str,
     axes: Axes | None = None,
 ) -> Axes:
-    """Loss against the growing learning rate, with the chosen rate marked."""
+    """Loss against the growing learning rate, with the chosen rate marked.
+
+    The loss axis ends a little above the first loss, since what lies beyond has blown up.
+    """
     axes = axes or plt.gca()
     axes.plot(rates, values, color=COLOURS["MLP"])
     axes.axvline(chosen, color="black", ls="--", lw=1, label=f"chosen: {chosen:g}")
+    room = 0.3 * (values[0] - min(values))
     axes.set(title=title, xlabel="learning rate", ylabel=LOSS_LABEL, xscale="log")
+    axes.set_ylim(min(values) - room, values[0] + 2 * room)
     axes.legend()
     return axes
 
@@ -59,7 +87,7 @@ def embedding(
     Args:
         vectors: (V, E) embedding.
         symbols: what each token is shown as.
-        marked: the symbols drawn in bold on a disc, say the vowels.
+        marked: the symbols drawn in bold on a coloured disc, say the vowels.
         title: the finding.
         axes: where to draw.
     """
@@ -83,18 +111,34 @@ def embedding(
     return axes
 
 
-def ranking(values: Mapping[str, float], kinds: Mapping[str, str], title: str) -> Axes:
-    """Horizontal bars, best (lowest) on top, each with its value.
+def ranking(
+    values: Mapping[str, float],
+    kinds: Mapping[str, str],
+    title: str,
+    label: str = f"validation {LOSS_LABEL}",
+    axes: Axes | None = None,
+) -> Axes:
+    """Losses as points on a line each, best (lowest) on top, with their values.
 
     Args:
         values: loss by model.
         kinds: each model's key in `COLOURS`.
         title: the finding.
+        label: what the values are.
+        axes: where to draw.
     """
-    axes = plt.gca()
+    axes = axes or plt.gca()
     names = sorted(values, key=lambda name: values[name], reverse=True)
-    heights = [values[name] for name in names]
-    bars = axes.barh(names, heights, color=[COLOURS[kinds[name]] for name in names])
-    axes.bar_label(bars, fmt="%.3f", padding=3)
-    axes.set(title=title, xlabel=f"validation {LOSS_LABEL}", xlim=(0, max(heights) * 1.12))
+    for row, name in enumerate(names):
+        kind = kinds[name]
+        axes.plot(values[name], row, color=COLOURS[kind], marker=MARKERS[kind], ms=9, ls="")
+        axes.annotate(
+            f"{values[name]:.3f}", (values[name], row), (10, 0), textcoords="offset points",
+            va="center",
+        )  # fmt: skip
+    axes.set_yticks(range(len(names)), names)
+    spread = max(values.values()) - min(values.values())
+    axes.set_xlim(min(values.values()) - 0.08 * spread, max(values.values()) + 0.2 * spread)
+    axes.set(title=title, xlabel=label)
+    axes.grid(axis="x", alpha=0.3)
     return axes
