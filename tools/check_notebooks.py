@@ -18,6 +18,9 @@ LEAST_MARKDOWN = 0.8  # Markdown cells to each code cell
 WIDGET = "application/vnd.jupyter.widget"
 MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 NBVAL_COMMENT = re.compile(r"^\s*#+\s*(NBVAL_|PYTEST_VALIDATE)", re.MULTILINE)
+NUMBER = re.compile(r"(?<![\w.])\d[\d,_]*(?:\.\d+)?")
+# Two decimals or more, or thousands: somebody measured or counted it.
+PRECISE = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+(?![\w.])|\d+\.\d{2,})")
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/])(file://)?/(home|root|Users|tmp|var|private|Volumes|work|srv|mnt|opt|usr)/[\w.]"
     r"|\b[A-Z]:\\\w"
@@ -34,6 +37,7 @@ def problems(notebook: Cell) -> list[str]:
         first = cell.source.strip().splitlines()[0] if cell.source.strip() else "(empty)"
         found += [f"code cell {number} ({first!r}): {text}" for text in _of_cell(cell, number)]
     found += _unproven(code)
+    found += _unshown(notebook.cells)
     return found
 
 
@@ -165,3 +169,25 @@ def _asserts(cell: Cell) -> bool:
         or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "expect")
         for node in ast.walk(tree)
     )
+
+
+def _unshown(cells: list[Cell]) -> Iterator[str]:
+    """Numbers in the text that neither a cell nor its output shows, to the decimals stated."""
+    shown: list[float] = []
+    for cell in cells:
+        if cell.cell_type != "code":
+            continue
+        texts = [cell.source]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            texts += [output.get("text", ""), data.get("text/plain", "")]
+        for text in texts:
+            shown += [float(number.replace(",", "").strip("_")) for number in NUMBER.findall(text)]
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type != "markdown":
+            continue
+        for stated in PRECISE.findall(cell.source):
+            tolerance = 0.5001 * 10.0 ** -len(stated.partition(".")[2]) if "." in stated else 0
+            value = float(stated.replace(",", ""))
+            if not any(abs(value - other) <= tolerance for other in shown):
+                yield f"cell {number} says {stated}, and no code cell or output shows that number"

@@ -22,6 +22,13 @@ def dataset_of_cells(cells: list[Any]) -> list[str | None]:
     return names
 
 
+def datasets_of(notebook: Any) -> list[str]:
+    """Every dataset that a notebook's cells tagged `downloads` need, in alphabetical order."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    pairs = zip(code, dataset_of_cells(code), strict=True)
+    return sorted({n for cell, n in pairs if n and "downloads" in cell.metadata.get("tags", [])})
+
+
 def fetch(name: str) -> bool:
     """Bring a dataset into the cache; whether it is there now."""
     from intro_lm import data

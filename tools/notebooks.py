@@ -35,7 +35,7 @@ from nbval.plugin import coalesce_streams
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tools.check_notebooks import problems
-from tools.downloads import dataset_of_cells, fetch
+from tools.downloads import datasets_of, fetch
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "notebooks"
@@ -55,17 +55,17 @@ class Run:
     error: str = ""
 
 
-def execute(path: Path, timeout: int) -> Run:
+def execute(path: Path, timeout: int, notebook: Any = None) -> Run:
     """Execute a notebook top to bottom in a fresh kernel, with a line for each code cell.
 
-    The notebook's own file is read and never written. Its folder is the kernel's working folder,
-    as it is in JupyterLab and under nbval.
+    The notebook's own file is never written. Its folder is the kernel's working folder, as it is
+    in JupyterLab and under nbval. A changed copy of the notebook can be given instead.
     """
-    notebook = read(path)
+    notebook = notebook or read(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for name in sorted({name for name in dataset_of_cells(code) if name}):
-        if not fetch(name):
-            print(f"{path.name}: {name} is not to be had, its section runs without it", flush=True)
+    missing = [name for name in datasets_of(notebook) if not fetch(name)]
+    if missing:
+        print(f"{path.name}: {', '.join(missing)} can't be had, its section runs empty", flush=True)
     started = 0.0
     peak = 0.0
     stopped = False
@@ -191,6 +191,14 @@ def record(paths: list[Path], timeout: int) -> int:
     """Execute in place; a file is replaced only if each of its cells succeeded."""
     runs: list[Run] = []
     for path in paths:
+        missing = [name for name in datasets_of(read(path)) if not fetch(name)]
+        if missing:
+            print(
+                f"{path.name} is left as it was: its download sections would be recorded empty, "
+                f"since {', '.join(missing)} can't be had. Put the files into the folder that "
+                "INTRO_LM_CACHE names, or record where there is a network"
+            )
+            return 1
         done = execute(path, timeout)
         if done.error:
             print(f"{path.name} is left as it was")

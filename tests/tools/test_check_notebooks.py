@@ -120,6 +120,24 @@ def test_an_ignored_cell_is_proven_by_itself_or_the_compared_cell_below():
     assert problems(by_itself) == problems(by_the_next) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "output", "right"),
+    [
+        ("The loss is 2.31.", "loss 2.3084\n", True),
+        ("The loss is 2.31.", "loss 2.3184\n", False),
+        ("The loss is 2.3084, a share of 0.17.", "loss 2.3084\nshare 0.1654\n", True),
+        ("It has 11,897 parameters and takes 3.5 s.", "11897 parameters\n", True),
+        ("It has 11,898 parameters.", "11,897 parameters\n", False),
+        ("$\\log 27 = 3.296$", "3.29584\n", True),
+    ],
+)
+def test_a_number_in_the_text_must_be_shown_by_a_cell(text, output, right):
+    made = notebook(cell("print(x)", printed(output)))
+    made.cells[0].source = text
+    found = [problem for problem in problems(made) if "shows that number" in problem]
+    assert bool(found) != right
+
+
 def test_each_cell_belongs_to_the_dataset_named_last():
     cells = [
         cell("x = 1"),

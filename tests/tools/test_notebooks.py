@@ -29,9 +29,12 @@ FRESH = notebook(
 FAILS = notebook(cell("x = 1"), cell("raise ValueError('the reason')", count=2))
 
 
-def tool(*arguments: object) -> subprocess.CompletedProcess[str]:
+def tool(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "tools/notebooks.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,20 @@ def test_run_writes_copies_and_an_index_and_leaves_the_notebook_alone(tmp_path):
     assert {file.name for file in build.iterdir()} == {"one.ipynb", "one.html", "index.html"}
     assert 'href="one.html"' in (build / "index.html").read_text()
     assert nbformat.read(build / "one.ipynb", as_version=4).cells[1].execution_count == 1
+
+
+def test_a_notebook_whose_downloads_are_absent_runs_but_is_not_recorded(tmp_path):
+    """An empty cache, and a proxy where nothing listens."""
+    absent = {"INTRO_LM_CACHE": str(tmp_path / "cache"), "NO_PROXY": "", "no_proxy": ""}
+    absent |= {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")}
+    source = 'from intro_lm import data\nhere = data.available("makemore-names")'
+    path = save(notebook(cell(source, tags=("downloads",))), tmp_path / "one.ipynb")
+    before = path.read_bytes()
+    done = tool("record", path, **absent)
+    assert done.returncode == 1
+    assert "makemore-names can't be had" in done.stdout
+    assert path.read_bytes() == before
+    assert tool("run", path, "--build", tmp_path / "build", **absent).returncode == 0
 
 
 def test_run_stops_at_the_first_failure_with_its_traceback(tmp_path):
