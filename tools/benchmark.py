@@ -55,8 +55,12 @@ def task(name: str, target: float) -> Task:
     return Task(name, target, *windows)
 
 
-def lecture_seconds(task: Task, seed: int) -> float:
-    """Seconds until the lecture's loop reaches the target; its evaluations are not counted."""
+def lecture_seconds(task: Task, seed: int) -> tuple[float, float]:
+    """Seconds until the lecture's loop reaches the target, and the loss it then has.
+
+    Its evaluations are not counted. A seed may end a little above the target; the seconds of all
+    its steps are then a lower bound.
+    """
     inputs, targets = task.train
     generator = torch.Generator().manual_seed(seed)
     parameters = [
@@ -86,11 +90,9 @@ def lecture_seconds(task: Task, seed: int) -> float:
             with torch.no_grad():
                 reached = F.cross_entropy(logits(task.validation[0]), task.validation[1]).item()
             if reached <= task.target:
-                return seconds
+                break
             start = time.perf_counter()
-    raise SystemExit(
-        f"the lecture's loop did not reach {task.target} on {task.name}: {reached:.4f}"
-    )
+    return seconds, reached
 
 
 class Stopwatch:
@@ -129,9 +131,12 @@ def time_to_loss(repeats: int) -> None:
     print(f"{chosen.name}: seconds to validation loss {chosen.target}, MLP of 11,897 parameters")
     ratios = []
     for seed in range(repeats):
-        lecture, package = lecture_seconds(chosen, seed), package_seconds(chosen, seed)
+        lecture, ended = lecture_seconds(chosen, seed)
+        package = package_seconds(chosen, seed)
         ratios.append(lecture / package)
-        print(f"  lecture {lecture:7.2f} s   package {package:6.2f} s   {ratios[-1]:5.1f} times")
+        missed = f" (never reached: ended at {ended:.4f})" if ended > chosen.target else ""
+        both = f"  lecture {lecture:7.2f} s   package {package:6.2f} s"
+        print(f"{both}   {ratios[-1]:5.1f} times{missed}", flush=True)
     print(f"median ratio {statistics.median(ratios):.1f}")
 
 

@@ -1,0 +1,132 @@
+"""Measure the numbers that the notebooks promise, over several seeds, and write expected.toml.
+
+    python tools/measure_bands.py                    every notebook, about half an hour
+    python tools/measure_bands.py notebooks/01*      these, the others' entries stay
+
+Each notebook is executed once a seed, with its line `SEED = 0` changed, while `expect` collects
+its values and checks none. Whole numbers must be the same for every seed and are promised exactly.
+Any other number is promised as a band: the mean, and six standard deviations to each side (over 8
+seeds that is about the 99.9% prediction interval of a normally distributed value), at least 0.0005,
+which is more than processors differ by in rounding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import statistics
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from intro_lm.expected import RECORD_TO
+from tools.notebooks import ROOT, SOURCE, execute, failed, read
+
+EXPECTED = ROOT / "intro_lm" / "expected.toml"
+SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
+STANDARD_DEVIATIONS = 6
+LEAST_HALF_WIDTH = 0.0005
+HEADER = (
+    "# Written by tools/measure_bands.py; do not edit by hand. See its head for what a band is.\n"
+)
+
+
+def with_seed(notebook: Any, seed: int, name: str) -> Any:
+    """The notebook with its one line `SEED = 0` changed."""
+    changed = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source, number = SEED_LINE.subn(f"SEED = {seed}", cell.source)
+            changed += number
+    if changed != 1:
+        sys.exit(f"{name} has {changed} lines 'SEED = 0'; it needs exactly one to be measured")
+    return notebook
+
+
+def measure(path: Path, seeds: int, timeout: int) -> dict[str, list[float]]:
+    """Every number that the notebook expects, a value a seed."""
+    values: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        print(f"seed {seed}: ", end="", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "values.jsonl"
+            file.touch()
+            os.environ[RECORD_TO] = str(file)
+            done = execute(path, timeout, with_seed(read(path), seed, path.name))
+            del os.environ[RECORD_TO]
+            if done.error:
+                sys.exit(failed(done))
+            for line in file.read_text(encoding="utf-8").splitlines():
+                name, value = json.loads(line)
+                values.setdefault(name, []).append(value)
+    odd = [name for name, measured in values.items() if len(measured) != seeds]
+    if odd:
+        sys.exit(f"{path.name} expects {odd[0]} {len(values[odd[0]])} times in {seeds} runs")
+    return values
+
+
+def entry(measured: list[float], command: str) -> dict[str, Any]:
+    """What expected.toml holds of one number."""
+    if all(isinstance(value, int) for value in measured):
+        if len(set(measured)) > 1:
+            sys.exit(f"a whole number differs between seeds: {measured}; make it a float")
+        return {"value": measured[0], "command": command}
+    mean, std = statistics.fmean(measured), statistics.stdev(measured)
+    half = max(STANDARD_DEVIATIONS * std, LEAST_HALF_WIDTH)
+    low, high = math.floor((mean - half) * 1e4) / 1e4, math.ceil((mean + half) * 1e4) / 1e4
+    if min(measured) >= 0:
+        low = max(low, 0.0)
+    return {
+        "mean": round(mean, 5),
+        "std": round(std, 5),
+        "low": low,
+        "high": high,
+        "seeds": len(measured),
+        "command": command,
+    }
+
+
+def write(entries: dict[str, dict[str, Any]], path: Path) -> None:
+    text = HEADER
+    for name in sorted(entries):
+        text += f'\n["{name}"]\n'
+        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in entries[name].items())
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("notebooks", nargs="*", type=Path, help="which; all of notebooks/ if none")
+    parser.add_argument("--seeds", type=int, default=8, help="how many, at least 5 (8)")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take (600)")
+    parser.add_argument("--output", type=Path, default=EXPECTED, help="where to write")
+    options = parser.parse_args()
+    if options.seeds < 5:
+        parser.error(f"--seeds is {options.seeds}; a band needs at least 5")
+    entries = tomllib.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
+    for path in options.notebooks or sorted(SOURCE.glob("[0-9]*.ipynb")):
+        command = f"python tools/measure_bands.py notebooks/{path.name} --seeds {options.seeds}"
+        measured = measure(path, options.seeds, options.timeout)
+        for name in [n for n in entries if n.startswith(path.name[:2]) and n not in measured]:
+            print(
+                f"{name} was not measured, its entry stays; delete it if it is of no use any more"
+            )
+        entries |= {name: entry(values, command) for name, values in measured.items()}
+        write(entries, options.output)
+    for name in sorted(entries):
+        shown = {key: value for key, value in entries[name].items() if key != "command"}
+        print(f"{name:40} {shown}")
+
+
+if __name__ == "__main__":
+    main()
