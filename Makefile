@@ -31,7 +31,7 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/mypy
 
 lab: $(READY) ## open JupyterLab at notebook 00
-	$(BIN)/jupyter lab notebooks/00_pytorch_warmup.ipynb
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
 
 record: $(READY) ## re-execute the notebooks in place, to commit their outputs
 	$(BIN)/python tools/notebooks.py record

@@ -13,20 +13,25 @@ which is more than processors differ by in rounding.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import itertools
 import json
 import math
+import multiprocessing
 import os
 import re
 import statistics
 import sys
 import tempfile
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from intro_lm.expected import RECORD_TO
-from tools.notebooks import ROOT, SOURCE, execute, failed, read
+from tools.notebooks import ANSI, ROOT, SOURCE, execute, read
 
 EXPECTED = ROOT / "intro_lm" / "expected.toml"
 SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
@@ -45,25 +50,35 @@ def with_seed(notebook: Any, seed: int, name: str) -> Any:
             cell.source, number = SEED_LINE.subn(f"SEED = {seed}", cell.source)
             changed += number
     if changed != 1:
-        sys.exit(f"{name} has {changed} lines 'SEED = 0'; it needs exactly one to be measured")
+        raise SystemExit(
+            f"{name} has {changed} lines 'SEED = 0'; it needs exactly one to be measured"
+        )
     return notebook
 
 
-def measure(path: Path, seeds: int, timeout: int) -> dict[str, list[float]]:
+def run_seed(path: Path, seed: int, timeout: int) -> list[tuple[str, float]]:
+    """Every number that the notebook expects, as it comes out with one seed."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "values.jsonl"
+        file.touch()
+        os.environ[RECORD_TO] = str(file)
+        with contextlib.redirect_stdout(io.StringIO()):
+            done = execute(path, timeout, with_seed(read(path), seed, path.name))
+        if done.error:
+            raise RuntimeError(f"{path.name} with seed {seed}:\n{ANSI.sub('', done.error)}")
+        print(f"{path.name} with seed {seed}: {done.seconds:.0f} s", flush=True)
+        return [tuple(json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+
+
+def measure(path: Path, seeds: int, timeout: int, jobs: int) -> dict[str, list[float]]:
     """Every number that the notebook expects, a value a seed."""
     values: dict[str, list[float]] = {}
-    for seed in range(seeds):
-        print(f"seed {seed}: ", end="", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "values.jsonl"
-            file.touch()
-            os.environ[RECORD_TO] = str(file)
-            done = execute(path, timeout, with_seed(read(path), seed, path.name))
-            del os.environ[RECORD_TO]
-            if done.error:
-                sys.exit(failed(done))
-            for line in file.read_text(encoding="utf-8").splitlines():
-                name, value = json.loads(line)
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=fresh) as pool:
+        for found in pool.map(
+            run_seed, itertools.repeat(path), range(seeds), itertools.repeat(timeout)
+        ):
+            for name, value in found:
                 values.setdefault(name, []).append(value)
     odd = [name for name, measured in values.items() if len(measured) != seeds]
     if odd:
@@ -108,15 +123,17 @@ def main() -> None:
     )
     parser.add_argument("notebooks", nargs="*", type=Path, help="which; all of notebooks/ if none")
     parser.add_argument("--seeds", type=int, default=8, help="how many, at least 5 (8)")
+    parser.add_argument("--jobs", type=int, default=2, help="seeds at once, a thread each (2)")
     parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take (600)")
     parser.add_argument("--output", type=Path, default=EXPECTED, help="where to write")
     options = parser.parse_args()
     if options.seeds < 5:
         parser.error(f"--seeds is {options.seeds}; a band needs at least 5")
+    os.environ["OMP_NUM_THREADS"] = "1"  # several seeds at once would fight over the cores
     entries = tomllib.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
     for path in options.notebooks or sorted(SOURCE.glob("[0-9]*.ipynb")):
         command = f"python tools/measure_bands.py notebooks/{path.name} --seeds {options.seeds}"
-        measured = measure(path, options.seeds, options.timeout)
+        measured = measure(path, options.seeds, options.timeout, options.jobs)
         for name in [n for n in entries if n.startswith(path.name[:2]) and n not in measured]:
             print(
                 f"{name} was not measured, its entry stays; delete it if it is of no use any more"
