@@ -11,12 +11,15 @@ from intro_lm.data.catalogue import (
     split,
     texts,
 )
+from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
 
 __all__ = [
     "BOUNDARY",
+    "AnyVocabulary",
     "Batches",
     "DatasetUnavailableError",
+    "Subwords",
     "Vocabulary",
     "available",
     "context_windows",

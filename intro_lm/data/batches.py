@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
+from intro_lm.data.subwords import AnyVocabulary
+from intro_lm.data.vocabulary import BOUNDARY
+
+IGNORED = -100  # the target of positions that don't count
 
 
 def context_windows(
-    vocabulary: Vocabulary, texts: Sequence[str], context_length: int
+    vocabulary: AnyVocabulary, texts: Sequence[str], context_length: int
 ) -> tuple[Tensor, Tensor]:
-    """Every character of every text, and its closing boundary, with the tokens before it.
+    """Every token of every text, and its closing boundary, with the tokens before it.
 
-    A window never reaches into the text before: what lies ahead of a text's first character is
+    A window never reaches into the text before: what lies ahead of a text's first token is
     filled with boundaries. This is the dataset of the n-gram and MLP models (Bengio et al. 2003,
     section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
 
@@ -28,7 +31,7 @@ def context_windows(
 
     Returns:
         `inputs` (N, T), oldest token first, and `targets` (N,), both `LongTensor`s, where N is the
-        number of characters plus the number of texts.
+        number of tokens plus the number of texts.
 
     Raises:
         ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
