@@ -25,8 +25,8 @@ from intro_lm.data.vocabulary import (
 if TYPE_CHECKING:  # imported where it is used, since most of the curriculum needs characters only
     from tokenizers import Tokenizer
 
-LONGEST_PIECE = 1 << 16  # characters that the library is given in one string
-PIECES_AT_ONCE = 1 << 20  # characters that it is given in one call
+LONGEST_PIECE = 1 << 14  # characters that the library is given in one string
+PIECES_AT_ONCE = 1 << 18  # characters that it is given in one call
 BYTES = 256
 LEAST_COUNT = 2  # how often a pair must occur to be merged
 # The library wants text, so a byte is written as one visible character: itself where it is one in
@@ -150,7 +150,7 @@ class Subwords:
     def encode_texts(self, texts: Iterable[str]) -> Tensor:
         """All texts as one stream, each followed by a boundary: an int32 tensor of shape (tokens,).
 
-        A stretch of more than 65,536 characters without a space is merged in parts.
+        A stretch of more than 16,384 characters without a space is merged in parts.
 
         Raises:
             ValueError: a text holds half a surrogate pair, which is no character.
