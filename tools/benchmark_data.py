@@ -69,7 +69,7 @@ def vocabulary_of(kind: str) -> data.AnyVocabulary:
 
 
 def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
-    """Encode one text of `size` MB: MB a second, and the peak in multiples of its size."""
+    """Encode one text of `size` MB: MB a second, and the peak memory in MB."""
     vocabulary = vocabulary_of(kind)
     vocabulary.encode("tea\n")  # so that what is made only once is there
     before = psutil.Process().memory_info().rss
@@ -81,7 +81,7 @@ def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
         seconds.append(time.perf_counter() - start)
     return {
         "speed": size / statistics.median(seconds),
-        "memory": (peak_memory() - before) / (size * MB),
+        "memory": (peak_memory() - before) / MB,
     }
 
 
@@ -124,7 +124,7 @@ def report(repeats: int) -> None:
             found = measured("encode", kind, size, repeats)
             print(
                 f"  {size:4d} MB   {found['speed']:6.0f} MB/s   "
-                f"peak memory {found['memory']:5.1f} times the text's size",
+                f"peak memory {found['memory']:4.0f} MB, {found['memory'] / size:4.1f} times the text",
                 flush=True,
             )
     for kind, into in (

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from intro_lm.data.batches import (
     IGNORED,
@@ -74,14 +73,25 @@ class StreamBatches:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch as (inputs, targets), both (B, T), from batch `start` on."""
-        stream = self._shuffled(number) if self.shuffle else self.stream
-        free = self.batch_size * self._columns() - (len(stream) - 1)
-        rows = (self.batch_size, self._columns())
-        inputs = pad(stream[:-1], (0, free), value=BOUNDARY).view(rows)
-        targets = pad(stream[1:], (0, free), value=IGNORED).view(rows)
-        for first in range(start * self.length, self._columns(), self.length):
-            part = slice(first, first + self.length)
-            yield inputs[:, part].long(), targets[:, part].long()
+        device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
+        sizes = self.starts.diff()
+        order = torch.arange(len(sizes))
+        if self.shuffle:
+            generator = epoch_generator(self.seed, number)
+            order = torch.randperm(len(sizes), generator=generator)
+        ends = sizes[order].cumsum(0)
+        # How far each text is moved from where it comes to stand, to where it stands in `stream`.
+        distances = (self.starts[order] - (ends - sizes[order])).to(device)
+        ends = ends.to(device)
+        row_starts = torch.arange(self.batch_size, device=device).unsqueeze(1) * columns  # (B, 1)
+        for first in range(start * self.length, columns, self.length):
+            across = torch.arange(first, min(first + self.length, columns), device=device)  # (T,)
+            place = row_starts + across  # (B, T), in the epoch's order
+            inside = place < tokens
+            place = place.clamp(max=tokens - 1)
+            place = place + distances[torch.searchsorted(ends, place, right=True)]
+            inputs, targets = self.stream[place].long(), self.stream[place + 1].long()
+            yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
 
     def to(self, device: torch.device | str) -> StreamBatches:
         """The same batches, resident on `device`."""
@@ -95,15 +105,3 @@ class StreamBatches:
     def _columns(self) -> int:
         """Tokens of each row in an epoch."""
         return -(-(len(self.stream) - 1) // self.batch_size)
-
-    def _shuffled(self, epoch: int) -> Tensor:
-        """The stream with its texts in the epoch's order."""
-        sizes = self.starts.diff()
-        order = torch.randperm(len(sizes), generator=epoch_generator(self.seed, epoch))
-        sizes = sizes[order]
-        # How far each text's tokens move, from where they stand to where they come to stand.
-        distance = self.starts[order] - (sizes.cumsum(0) - sizes)
-        device, tokens = self.stream.device, len(self.stream) - 1
-        moves = distance.to(device).repeat_interleave(sizes.to(device), output_size=tokens)
-        place = moves + torch.arange(1, tokens + 1, device=device)
-        return torch.cat([self.stream[:1], self.stream[place]])

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
+import psutil
 import pytest
 import torch
 from hypothesis import given
@@ -21,18 +22,19 @@ from intro_lm.data import (
     context_windows,
 )
 from intro_lm.evaluation import cross_entropy, evaluate
+from tests.data.odd_texts import ODD_TEXTS
 
 LETTERS = Vocabulary("abc")
 some_texts = st.lists(st.text("abc", max_size=9), min_size=1, max_size=12)
 
 
-def every_kind(texts, **options):
+def every_kind(texts, vocabulary=LETTERS, **options):
     """All four kinds of batches of the same texts."""
     return [
-        Batches(*context_windows(LETTERS, texts, 2), **options),
-        PaddedBatches.from_texts(LETTERS, texts, **options),
-        LabelledBatches.from_texts(LETTERS, texts, [len(t) % 3 for t in texts], **options),
-        StreamBatches.from_texts(LETTERS, texts, length=4, **options),
+        Batches(*context_windows(vocabulary, texts, 2), **options),
+        PaddedBatches.from_texts(vocabulary, texts, **options),
+        LabelledBatches.from_texts(vocabulary, texts, [len(t) % 3 for t in texts], **options),
+        StreamBatches.from_texts(vocabulary, texts, length=4, **options),
     ]
 
 
@@ -291,6 +293,37 @@ def test_an_empty_corpus_is_refused(make):
 def test_labels_that_are_no_class_ids_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         LabelledBatches.from_texts(LETTERS, ["a", "b", "c"], labels)
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS)
+def test_odd_texts_reach_every_kind_of_batch_whole(text):
+    texts = [text, "", text + text]
+    vocabulary = Vocabulary.from_texts(texts)
+    for batches in every_kind(texts, vocabulary, batch_size=2, shuffle=False):
+        parts = list(batches.epoch(0))
+        if isinstance(batches, LabelledBatches):
+            found = [row for inputs, _ in parts for row in vocabulary.decode_texts(inputs)]
+            assert found == texts
+            continue
+        rows = [t[t != IGNORED] for _, t in parts]
+        if isinstance(batches, StreamBatches):  # row by row, and not batch by batch
+            targets = torch.cat([t for _, t in parts], 1)
+            rows = [targets[targets != IGNORED]]
+        assert vocabulary.decode(torch.cat(rows), "|") == f"{text}||{text}{text}|"
+
+
+def test_a_line_of_50_megabytes_is_streamed_in_little_memory():
+    """Beside the four bytes a token of the encoded line, an epoch takes next to nothing."""
+    line = "all on one line, " * (50_000_000 // 17)
+    batches = StreamBatches.from_texts(Vocabulary.from_texts([line]), [line], 64, 4096)
+    assert batches.stream.element_size() == 4
+    before = psutil.Process().memory_info().rss
+    counted, most = 0, 0
+    for _, targets in batches.epoch(0):
+        counted += int((targets != IGNORED).sum())
+        most = max(most, psutil.Process().memory_info().rss)
+    assert counted == len(line) + 1
+    assert most - before < len(line)
 
 
 def test_a_vocabulary_of_empty_texts_beside_full_ones_loses_none():

@@ -13,7 +13,7 @@ from intro_lm.data import BOUNDARY, Subwords, context_windows
 from intro_lm.data.subwords import LONGEST_PIECE
 from intro_lm.generation import generate
 from intro_lm.models import MLP
-from tests.data.test_vocabulary import ODD_TEXTS
+from tests.data.odd_texts import ODD_TEXTS
 
 SIZE = 400
 

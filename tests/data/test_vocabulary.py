@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from intro_lm.data import BOUNDARY, Vocabulary
 from intro_lm.data.vocabulary import CHUNK
+from tests.data.odd_texts import ODD_TEXTS
 
 # Every code point, half a surrogate pair included: a str may hold one.
 any_text = st.text(st.characters(exclude_categories=()))
@@ -109,18 +110,6 @@ def test_encoding_is_quick_and_takes_less_than_six_times_the_memory_of_the_text(
     assert seconds / len(text) * 100e6 < 5
     assert 1 < peak / len(text) < 6
     assert vocabulary.decode(ids[: len(line)]) == line
-
-
-# What a corpus from the wild may hold, apart from what the alphabet leads one to expect.
-ODD_TEXTS = {
-    "NUL bytes": "a\0b\0\0c",
-    "mixed scripts": "Straße Αθήνα Москва 東京 القاهرة नमस्ते",
-    "combining marks": "e\u0301 a\u0308\u0304 \u1100\u1161\u11a8",
-    "emoji": "👩\u200d👩\u200d👧 🇫🇷 👍🏽 ❤\ufe0f",
-    "boundary symbol": "a·b··",
-    "line ends": "a\r\nb\rc\n\u2028d\x85",
-    "byte order mark": "\ufeffa",
-}
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS)
