@@ -92,7 +92,7 @@ def stream(kind: str, into: str) -> dict[str, list[float]]:
     peaks, seconds, tokens, characters = [], [], 0, 0
     start = time.perf_counter()
     for number, text in enumerate(megabytes_of_text(STREAMED), start=1):
-        lines = text.splitlines()
+        lines = text.split("\n")
         if into == "windows":
             windows = data.context_windows(vocabulary, lines, CONTEXT_LENGTH)
             batches: data.AnyBatches = data.Batches(*windows, batch_size=8192, seed=number)
@@ -102,7 +102,7 @@ def stream(kind: str, into: str) -> dict[str, list[float]]:
             batches = data.StreamBatches.from_texts(vocabulary, lines, 64, 128, seed=number)
         for _, targets in batches.epoch(0):
             tokens += int((targets != data.IGNORED).sum())
-        characters += len(text) + 1  # each line's end is a boundary, and so is the last one's
+        characters += len(text) + 1  # each line's end is a boundary, the last one's too
         if number in MARKS:
             peaks.append((peak_memory() - before) / MB)
             seconds.append(time.perf_counter() - start)
@@ -122,11 +122,8 @@ def report(repeats: int) -> None:
         print(f"encoding one text as {kind}, {cores}")
         for size in SIZES:
             found = measured("encode", kind, size, repeats)
-            print(
-                f"  {size:4d} MB   {found['speed']:6.0f} MB/s   "
-                f"peak memory {found['memory']:4.0f} MB, {found['memory'] / size:4.1f} times the text",
-                flush=True,
-            )
+            peak = f"{found['memory']:4.0f} MB, {found['memory'] / size:4.1f} times the text"
+            print(f"  {size:4d} MB   {found['speed']:6.0f} MB/s   peak memory {peak}", flush=True)
     for kind, into in (
         ("characters", "windows"),
         ("characters", "padded"),
