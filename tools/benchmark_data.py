@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import psutil
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from intro_lm import data
@@ -37,6 +37,8 @@ def peak_memory() -> int:
     if status.exists():  # on Linux ru_maxrss may be the parent's, handed down by fork
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
+    import resource  # Windows has none
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -75,7 +77,7 @@ def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
     before = psutil.Process().memory_info().rss
     text = "".join(megabytes_of_text(size))
     seconds = []
-    for _ in range(repeats):
+    for _ in range(repeats * max(1, 10 // size)):  # the quickest need more repeats
         start = time.perf_counter()
         vocabulary.encode(text)
         seconds.append(time.perf_counter() - start)
@@ -98,7 +100,7 @@ def stream(kind: str, into: str) -> dict[str, list[float]]:
             batches: data.AnyBatches = data.Batches(*windows, batch_size=8192, seed=number)
         elif into == "padded":
             batches = data.PaddedBatches.from_texts(vocabulary, lines, 256, seed=number)
-        else:
+        else:  # "streams"
             batches = data.StreamBatches.from_texts(vocabulary, lines, 64, 128, seed=number)
         for _, targets in batches.epoch(0):
             tokens += int((targets != data.IGNORED).sum())
@@ -140,6 +142,7 @@ def report(repeats: int) -> None:
 
 def main() -> None:
     what, kind, *rest = sys.argv[1:]
+    torch.set_num_threads(1)  # the subwords' library alone takes every core
     found = encode(kind, int(rest[0]), int(rest[1])) if what == "encode" else stream(kind, rest[0])
     print(json.dumps(found))
 
