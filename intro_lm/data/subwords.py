@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,10 @@ class Subwords:
             )
         from tokenizers import trainers
 
+        pieces = (piece for text in texts for piece in _pieces(text))
+        first_piece = next(pieces, None)
+        if first_piece is None:
+            raise ValueError("the corpus is empty: it has no text to learn subwords from")
         tokenizer = _tokenizer({}, [])
         trainer = trainers.BpeTrainer(
             vocab_size=size - 1,  # the boundary is none of the library's
@@ -98,18 +103,7 @@ class Subwords:
             initial_alphabet=_CHARACTER,
             show_progress=False,
         )
-        seen = 0
-
-        def pieces() -> Iterator[str]:
-            nonlocal seen
-            for text in texts:
-                for piece in _pieces(text):
-                    seen += len(piece)
-                    yield piece
-
-        tokenizer.train_from_iterator(pieces(), trainer)
-        if seen == 0:
-            raise ValueError("the corpus is empty: it has no text to learn subwords from")
+        tokenizer.train_from_iterator(chain([first_piece], pieces), trainer)
         learned = json.loads(tokenizer.to_str())["model"]["merges"]
         id_of = {bytes([byte]): byte + 1 for byte in range(BYTES)}
         merges = []
@@ -156,15 +150,13 @@ class Subwords:
             ValueError: a text holds half a surrogate pair, which is no character.
         """
         parts = []
-        for pieces, ends_text in _groups(texts):
+        for pieces in _groups(texts):
             encodings = self.tokenizer.encode_batch_fast(pieces, add_special_tokens=False)
             ids: list[int] = []
-            for encoding, ends in zip(encodings, ends_text, strict=True):
-                ids += encoding.ids
-                if ends:
-                    ids.append(BOUNDARY)
+            for piece, encoding in zip(pieces, encodings, strict=True):
+                ids += encoding.ids if piece else [BOUNDARY]
             parts.append(np.array(ids, dtype=np.int32))
-        return torch.from_numpy(np.concatenate(parts) if parts else np.empty(0, dtype=np.int32))
+        return torch.from_numpy(np.concatenate(parts))
 
     def decode(self, ids: Tensor | Sequence[int], boundary: str = BOUNDARY_SYMBOL) -> str:
         """The text of some ids, with `boundary` written where the boundary token stands.
@@ -225,22 +217,18 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tok
     return tokenizer
 
 
-def _groups(texts: Iterable[str]) -> Iterator[tuple[list[str], list[bool]]]:
-    """Pieces of all texts in turn, as many as one call takes, and whether each ends its text."""
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The pieces of all texts in turn, as many as one call takes; an empty one ends each text."""
     pieces: list[str] = []
-    ends_text: list[bool] = []
     length = 0
     for text in texts:
-        for piece in _pieces(text):
+        for piece in (*_pieces(text), ""):
             pieces.append(piece)
-            ends_text.append(False)
-            length += len(piece)
+            length += len(piece) + 1
             if length >= PIECES_AT_ONCE:
-                yield pieces, ends_text
-                pieces, ends_text, length = [], [], 0
-        pieces.append("")
-        ends_text.append(True)
-    yield pieces, ends_text
+                yield pieces
+                pieces, length = [], 0
+    yield pieces
 
 
 def _pieces(text: str) -> Iterator[str]:

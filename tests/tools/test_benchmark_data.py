@@ -8,6 +8,8 @@ def test_the_streamed_text_is_all_seen_and_its_memory_noted(into, monkeypatch):
     """`stream` itself counts the targets against the characters."""
     monkeypatch.setattr(benchmark_data, "STREAMED", 2)
     monkeypatch.setattr(benchmark_data, "MARKS", (1, 2))
+    monkeypatch.setattr(benchmark_data, "MB", 20_000)
+    benchmark_data.one_megabyte.cache_clear()
     found = benchmark_data.stream("characters", into)
     assert len(found["peaks"]) == len(found["seconds"]) == 2
     assert found["peaks"][1] >= found["peaks"][0]
