@@ -87,6 +87,17 @@ def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
     }
 
 
+def batches_of(
+    lines: list[str], vocabulary: data.AnyVocabulary, into: str, seed: int
+) -> data.AnyBatches:
+    if into == "windows":
+        windows = data.context_windows(vocabulary, lines, CONTEXT_LENGTH)
+        return data.Batches(*windows, batch_size=8192, seed=seed)
+    if into == "padded":
+        return data.PaddedBatches.from_texts(vocabulary, lines, batch_size=256, seed=seed)
+    return data.StreamBatches.from_texts(vocabulary, lines, batch_size=64, length=128, seed=seed)
+
+
 def stream(kind: str, into: str) -> dict[str, list[float]]:
     """Turn `STREAMED` MB into batches, 1 MB of lines at a time, and look at every batch."""
     vocabulary = vocabulary_of(kind)
@@ -94,15 +105,7 @@ def stream(kind: str, into: str) -> dict[str, list[float]]:
     peaks, seconds, tokens, characters = [], [], 0, 0
     start = time.perf_counter()
     for number, text in enumerate(megabytes_of_text(STREAMED), start=1):
-        lines = text.split("\n")
-        if into == "windows":
-            windows = data.context_windows(vocabulary, lines, CONTEXT_LENGTH)
-            batches: data.AnyBatches = data.Batches(*windows, batch_size=8192, seed=number)
-        elif into == "padded":
-            batches = data.PaddedBatches.from_texts(vocabulary, lines, 256, seed=number)
-        else:  # "streams"
-            batches = data.StreamBatches.from_texts(vocabulary, lines, 64, 128, seed=number)
-        for _, targets in batches.epoch(0):
+        for _, targets in batches_of(text.split("\n"), vocabulary, into, number).epoch(0):
             tokens += int((targets != data.IGNORED).sum())
         characters += len(text) + 1  # each line's end is a boundary, the last one's too
         if number in MARKS:
