@@ -19,7 +19,7 @@ OLDEST_PYTHON = (3, 11)
 LEAST_DISK = 2.0  # GB free, for the cached datasets, the runs and the executed notebooks
 PACKAGES = (
     "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "pooch", "safetensors",
-    "tqdm",
+    "tokenizers", "tqdm",
 )  # fmt: skip
 
 

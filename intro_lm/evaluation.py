@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-IGNORED = -100  # the target of positions that don't count
+from intro_lm.data import AnyVocabulary, Batches, context_windows
+from intro_lm.data.batches import IGNORED
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -69,3 +70,36 @@ def bits_per_character(loss: float, tokens: int, characters: int) -> float:
             vocabulary that is compared.
     """
     return loss * tokens / (characters * math.log(2))
+
+
+def evaluate_bits(
+    model: nn.Module,
+    vocabulary: AnyVocabulary,
+    texts: Sequence[str],
+    batches: Iterable[tuple[Tensor, Tensor]] | None = None,
+) -> float:
+    """A model's loss on texts in bits a character, to compare models of any vocabulary.
+
+    The end of a text is predicted like a character and counts as one, so for a vocabulary of
+    characters this is the loss in nats a token over log 2.
+
+    Args:
+        model: a language model trained with `vocabulary`; its training mode is put back afterwards.
+        vocabulary: characters or subwords.
+        texts: the texts.
+        batches: the same texts' tokens, each as a target once, on the model's device; without them
+            they are cut into windows of the model's `context_length`.
+
+    Raises:
+        ValueError: there are no texts, or one can't be encoded.
+    """
+    texts = list(texts)
+    if batches is None:
+        context_length = int(model.context_length)  # type: ignore[arg-type]
+        windows = context_windows(vocabulary, texts, context_length)
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        batches = Batches(*windows, batch_size=8192, shuffle=False).to(device).epoch(0)
+    tokens = len(vocabulary.encode_texts(texts))
+    return bits_per_character(
+        evaluate(model, batches), tokens, characters=sum(len(text) + 1 for text in texts)
+    )

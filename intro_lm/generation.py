@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
+from intro_lm.data.subwords import AnyVocabulary
+from intro_lm.data.vocabulary import BOUNDARY
 
 TEXTS_AT_ONCE = 4096
 
@@ -13,7 +14,7 @@ TEXTS_AT_ONCE = 4096
 @torch.no_grad()
 def generate(
     model: nn.Module,
-    vocabulary: Vocabulary,
+    vocabulary: AnyVocabulary,
     count: int = 10,
     *,
     prompt: str = "",
@@ -32,7 +33,7 @@ def generate(
         temperature: divides the logits; below 1 sharpens, above 1 flattens, and 0 always takes the
             most likely token.
         top_k: keep only the k most likely tokens at each step.
-        max_length: characters after which a text is cut off, the prompt's included.
+        max_length: tokens after which a text is cut off, the prompt's included.
         seed: the same seed gives the same texts.
 
     Returns:

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from intro_lm.evaluation import bits_per_character, cross_entropy, evaluate, perplexity
+from intro_lm.data import Batches, Subwords, Vocabulary, context_windows
+from intro_lm.evaluation import (
+    bits_per_character,
+    cross_entropy,
+    evaluate,
+    evaluate_bits,
+    perplexity,
+)
 
 
 class Fixed(nn.Module):
@@ -59,3 +66,57 @@ def test_bits_per_character_do_not_depend_on_how_text_is_cut_into_tokens():
     # 8 characters guessed uniformly from 4 are 2 bits each, as 8 tokens of 4 or as 4 pairs of 16.
     assert bits_per_character(math.log(4), tokens=8, characters=8) == pytest.approx(2)
     assert bits_per_character(math.log(16), tokens=4, characters=8) == pytest.approx(2)
+
+
+class AfterToken(nn.Module):
+    """Gives log-probabilities by the token before, a row of a table for each."""
+
+    context_length = 1
+
+    def __init__(self, probabilities):
+        super().__init__()
+        self.register_buffer("logits", torch.tensor(probabilities).log())
+
+    def forward(self, inputs):
+        return self.logits[inputs[:, -1]]
+
+
+def test_the_same_predictions_under_two_vocabularies_give_the_same_bits_per_character():
+    """Texts of the pairs ab, ac and db: guessed a character at a time, and a pair at a time."""
+    pairs = {"ab": 0.5, "ac": 0.2, "db": 0.1}
+    end = 0.2
+    texts = ["abacdb", "ab", "", "acacabdbab", "db"]
+    characters = Vocabulary("abcd")
+    # Before a pair: its first letter or the end. Inside a pair: its second, given the first.
+    new_pair = [end, 0.7, 0.0, 0.0, 0.1]
+    after = [new_pair, [0, 0, 5 / 7, 2 / 7, 0], new_pair, new_pair, [0, 0, 1.0, 0, 0]]
+    by_character = AfterToken(after)
+    a, b, c, d = (ord(letter) + 1 for letter in "abcd")
+    subwords = Subwords([(a, b), (a, c), (d, b)])
+    assert [subwords.symbols[token] for token in subwords.encode("abacdb")] == ["ab", "ac", "db"]
+    by_pair = AfterToken([[end] + [0.0] * 256 + list(pairs.values())] * len(subwords))
+
+    losses, bits = [], []
+    for model, vocabulary in ((by_character, characters), (by_pair, subwords)):
+        inputs, targets = context_windows(vocabulary, texts, 1)
+        losses.append(evaluate(model, Batches(inputs, targets, batch_size=4).epoch(0)))
+        count = sum(len(text) + 1 for text in texts)
+        bits.append(bits_per_character(losses[-1], len(targets), count))
+        assert evaluate_bits(model, vocabulary, texts) == pytest.approx(bits[-1], rel=1e-6)
+    nats = -sum(
+        math.log(pairs[text[i : i + 2]]) for text in texts for i in range(0, len(text), 2)
+    ) - len(texts) * math.log(end)
+    assert losses[1] > 1.5 * losses[0]  # nats a token say nothing across vocabularies
+    assert bits == pytest.approx([nats / 25 / math.log(2)] * 2, rel=1e-6)
+
+
+def test_bits_per_character_of_a_character_model_are_its_loss_over_log_2(
+    make_model, windows, vocabulary, some_names
+):
+    model = make_model().train()
+    loss = evaluate(model, [windows])
+    assert evaluate_bits(model, vocabulary, some_names) == pytest.approx(loss / math.log(2))
+    assert evaluate_bits(model, vocabulary, some_names, [windows]) == pytest.approx(
+        loss / math.log(2)
+    )
+    assert model.training

@@ -2,6 +2,7 @@
 
     python tools/benchmark.py time-to-loss    seconds to a validation loss: lecture's loop, package
     python tools/benchmark.py loop-overhead   steps a second: the barest loop, package
+    python tools/benchmark.py data            text to batches: MB a second, peak memory
 
 The rivals run in turn in one process, several times over, and medians are quoted, because the
 machine may be shared. Nothing else should run meanwhile.
@@ -25,6 +26,7 @@ from intro_lm.data import Batches
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
 from intro_lm.training import Record, Settings, train
+from tools import benchmark_data
 
 CONTEXT_LENGTH = 3
 LECTURE_STEPS = 200_000
@@ -189,11 +191,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("time-to-loss", "loop-overhead"))
-    parser.add_argument("--repeats", type=int, help="how often (3 and 7)")
+    parser.add_argument("what", choices=("time-to-loss", "loop-overhead", "data"))
+    parser.add_argument("--repeats", type=int, help="how often (3, 7 and 3)")
     options = parser.parse_args()
     if options.what == "time-to-loss":
         time_to_loss(options.repeats or 3)
+    elif options.what == "data":
+        benchmark_data.report(options.repeats or 3)
     else:
         loop_overhead(options.repeats or 7)
 

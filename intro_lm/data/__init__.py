@@ -1,6 +1,6 @@
 """Where text comes from, and how it becomes tensors."""
 
-from intro_lm.data.batches import Batches, context_windows
+from intro_lm.data.batches import IGNORED, Batches, context_windows
 from intro_lm.data.catalogue import (
     DatasetUnavailableError,
     available,
@@ -11,12 +11,24 @@ from intro_lm.data.catalogue import (
     split,
     texts,
 )
+from intro_lm.data.sequences import LabelledBatches, PaddedBatches
+from intro_lm.data.streams import StreamBatches
+from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
+
+AnyBatches = Batches | PaddedBatches | LabelledBatches | StreamBatches  # what training reads
 
 __all__ = [
     "BOUNDARY",
+    "IGNORED",
+    "AnyBatches",
+    "AnyVocabulary",
     "Batches",
     "DatasetUnavailableError",
+    "LabelledBatches",
+    "PaddedBatches",
+    "StreamBatches",
+    "Subwords",
     "Vocabulary",
     "available",
     "context_windows",

@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
+from intro_lm.data.subwords import AnyVocabulary
+from intro_lm.data.vocabulary import BOUNDARY
+
+IGNORED = -100  # the target of positions that don't count
 
 
 def context_windows(
-    vocabulary: Vocabulary, texts: Sequence[str], context_length: int
+    vocabulary: AnyVocabulary, texts: Sequence[str], context_length: int
 ) -> tuple[Tensor, Tensor]:
-    """Every character of every text, and its closing boundary, with the tokens before it.
+    """Every token of every text, and its closing boundary, with the tokens before it.
 
-    A window never reaches into the text before: what lies ahead of a text's first character is
+    A window never reaches into the text before: what lies ahead of a text's first token is
     filled with boundaries. This is the dataset of the n-gram and MLP models (Bengio et al. 2003,
     section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
 
@@ -28,13 +31,13 @@ def context_windows(
 
     Returns:
         `inputs` (N, T), oldest token first, and `targets` (N,), both `LongTensor`s, where N is the
-        number of characters plus the number of texts.
+        number of tokens plus the number of texts.
 
     Raises:
         ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
             is not a positive whole number.
     """
-    _require_count("context_length", context_length)
+    require_count("context_length", context_length)
     texts = list(texts)
     if not texts:
         raise ValueError("the corpus is empty: there is no text to cut context windows from")
@@ -71,7 +74,7 @@ class Batches:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require_count("batch_size", self.batch_size)
+        require_count("batch_size", self.batch_size)
         if len(self.inputs) != len(self.targets):
             raise ValueError(
                 f"{len(self.inputs)} inputs and {len(self.targets)} targets: each input needs one"
@@ -87,9 +90,7 @@ class Batches:
         """The batches of one epoch as (inputs, targets), from batch `start` on."""
         inputs, targets = self.inputs, self.targets
         if self.shuffle:
-            # Hashed, since the CPU generator heeds only 32 bits of a seed.
-            digest = hashlib.sha256(f"{self.seed} {number}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+            generator = epoch_generator(self.seed, number)
             order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
             # One gather an epoch: each batch is then a view, which costs next to nothing.
             inputs, targets = inputs[order], targets[order]
@@ -103,13 +104,44 @@ class Batches:
 
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run knows that it is its own."""
-        digest = hashlib.sha256(f"{self.batch_size} {self.shuffle} {self.seed}".encode())
-        for tensor in (self.inputs, self.targets):
-            digest.update(str(tuple(tensor.shape)).encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        settings = f"{self.batch_size} {self.shuffle} {self.seed}"
+        return fingerprint_of(settings, self.inputs, self.targets)
 
 
-def _require_count(name: str, value: int) -> None:
+def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """The texts as one stream that opens with a boundary, and where in it each text begins.
+
+    Returns:
+        (1 + tokens,) int32 ids, and (texts + 1,) the places of the boundaries.
+
+    Raises:
+        ValueError: there are no texts, or one can't be encoded.
+    """
+    texts = list(texts)
+    if not texts:
+        raise ValueError("the corpus is empty: there is no text to make batches of")
+    opening = torch.full((1,), BOUNDARY, dtype=torch.int32)
+    stream = torch.cat([opening, vocabulary.encode_texts(texts)])
+    return stream, (stream == BOUNDARY).nonzero().squeeze(1)
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """A generator on the CPU that depends on `seed` and `epoch` alone."""
+    # Hashed, since the CPU generator heeds only 32 bits of a seed.
+    digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+
+
+def fingerprint_of(settings: str, *tensors: Tensor) -> str:
+    """A short digest of settings and the tensors' shapes and values."""
+    digest = hashlib.sha256(settings.encode())
+    for tensor in tensors:
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def require_count(name: str, value: int) -> None:
+    """Raise a `ValueError` that names `value` if it is no whole number of at least 1."""
     if not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from intro_lm.data import Batches
+from intro_lm.data import AnyBatches
 from intro_lm.evaluation import Loss, cross_entropy, evaluate
 from intro_lm.training.checkpoint import Checkpoint
 from intro_lm.training.device import (
@@ -34,11 +34,11 @@ class NonFiniteLossError(ArithmeticError):
 
 def train(
     model: nn.Module,
-    batches: Batches,
+    batches: AnyBatches,
     settings: Settings | None = None,
     *,
     loss: Loss = cross_entropy,
-    validation: Batches | None = None,
+    validation: AnyBatches | None = None,
     tracker: Tracker | None = None,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,

@@ -8,7 +8,7 @@ import math
 
 from torch import nn
 
-from intro_lm.data import Batches
+from intro_lm.data import AnyBatches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.training.device import choose_device
 from intro_lm.training.loop import make_optimizer
@@ -17,7 +17,7 @@ from intro_lm.training.settings import Settings
 
 def learning_rate_range_test(
     model: nn.Module,
-    batches: Batches,
+    batches: AnyBatches,
     *,
     lowest: float = 1e-4,
     highest: float = 1.0,

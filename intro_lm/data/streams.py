@@ -1,0 +1,107 @@
+"""A corpus as parallel streams, for truncated backpropagation through time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from intro_lm.data.batches import (
+    IGNORED,
+    epoch_generator,
+    fingerprint_of,
+    require_count,
+    token_stream,
+)
+from intro_lm.data.subwords import AnyVocabulary
+from intro_lm.data.vocabulary import BOUNDARY
+
+
+@dataclass(frozen=True, eq=False)
+class StreamBatches:
+    """All texts one behind the other, in rows that go on from batch to batch.
+
+    The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
+    `length` tokens of every row: a recurrent model may carry its state from one batch to the next
+    and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
+    target once an epoch; its input is the token before, which is a boundary where a text begins.
+    What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
+    puts the texts, never their parts, in an order that depends on `seed` and epoch alone.
+
+    Args:
+        stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
+        starts: (texts + 1,) where in `stream` the boundary before each text stands, and the last.
+        batch_size: rows B.
+        length: tokens T of each row in a batch; the last batch may be narrower.
+        shuffle: the texts in a new order each epoch, or as given.
+        seed: which orders.
+    """
+
+    stream: Tensor
+    starts: Tensor
+    batch_size: int = 32
+    length: int = 64
+    shuffle: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_count("batch_size", self.batch_size)
+        require_count("length", self.length)
+
+    @classmethod
+    def from_texts(
+        cls,
+        vocabulary: AnyVocabulary,
+        texts: Sequence[str],
+        batch_size: int = 32,
+        length: int = 64,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> StreamBatches:
+        """Encode the texts.
+
+        Raises:
+            ValueError: there are no texts, one can't be encoded, or an argument is no count.
+        """
+        return cls(*token_stream(vocabulary, texts), batch_size, length, shuffle, seed)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self._columns() // self.length)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch as (inputs, targets), both (B, T), from batch `start` on."""
+        device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
+        sizes = self.starts.diff()
+        order = torch.arange(len(sizes))
+        if self.shuffle:
+            generator = epoch_generator(self.seed, number)
+            order = torch.randperm(len(sizes), generator=generator)
+        ends = sizes[order].cumsum(0)
+        # How far each text is moved from where it comes to stand, to where it stands in `stream`.
+        distances = (self.starts[order] - (ends - sizes[order])).to(device)
+        ends = ends.to(device)
+        row_starts = torch.arange(self.batch_size, device=device).unsqueeze(1) * columns  # (B, 1)
+        for first in range(start * self.length, columns, self.length):
+            across = torch.arange(first, min(first + self.length, columns), device=device)  # (T,)
+            place = row_starts + across  # (B, T), in the epoch's order
+            inside = place < tokens
+            place = place.clamp(max=tokens - 1)
+            place = place + distances[torch.searchsorted(ends, place, right=True)]
+            inputs, targets = self.stream[place].long(), self.stream[place + 1].long()
+            yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
+
+    def to(self, device: torch.device | str) -> StreamBatches:
+        """The same batches, resident on `device`."""
+        return replace(self, stream=self.stream.to(device))
+
+    def fingerprint(self) -> str:
+        """A short digest of data and order, by which a resumed run knows that it is its own."""
+        settings = f"streams {self.batch_size} {self.length} {self.shuffle} {self.seed}"
+        return fingerprint_of(settings, self.stream)
+
+    def _columns(self) -> int:
+        """Tokens of each row in an epoch."""
+        return -(-(len(self.stream) - 1) // self.batch_size)
