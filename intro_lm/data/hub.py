@@ -94,11 +94,12 @@ def _columns(parts: dict[str, Dataset], repository: Repository) -> dict[str, Dat
         feature = ClassLabel(names=list(repository.classes))
         numbers = {number: number for number in range(len(repository.classes))}
     else:
-        feature = class_label([label for rows in parts.values() for label in rows["label"]])
-        numbers = {
-            label: feature.str2int(str(label))
-            for label in {label for rows in parts.values() for label in rows["label"]}
-        }
+        every = [label for rows in parts.values() for label in rows["label"]]
+        given = [label for label in every if label not in (None, "", -1)]
+        if not given:
+            raise ValueError(f"the column {repository.label!r} of {repository.path} holds no label")
+        feature = class_label(given)
+        numbers = {label: feature.str2int(str(label)) for label in set(given)}
     return {
         split: rows.remove_columns("label").add_column(
             "label", [numbers.get(label, -1) for label in rows["label"]], feature=feature

@@ -133,7 +133,10 @@ def _download(
             )
             parts = {str(split): rows for split, rows in found.items()}
         except (*_network_errors(), DatasetsError) as error:
-            problem = first_line(error.__cause__ or error)
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            problem = first_line(cause)
         if streaming or commit is None or huggingface_hub.is_offline_mode():
             return problem, parts, False
         damaged = _remove_damaged(repository.path, commit)
@@ -155,10 +158,12 @@ def _network_errors() -> tuple[type[Exception], ...]:
 def _patience(streaming: bool) -> Iterator[None]:
     """Make the client give up within half a minute, and show its progress in a notebook too."""
     import datasets
-    from huggingface_hub import set_client_factory
+    from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils._http import default_client_factory
 
     set_client_factory(_client_that_gives_up)
+    # The Hub's second way of sending files goes past that client.
+    xet, constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_XET, True
     if streaming:  # 20 tries, 5 seconds apart, else
         datasets.config.STREAMING_READ_MAX_RETRIES = datasets.config.STREAMING_OPEN_MAX_RETRIES = 1
         datasets.config.STREAMING_READ_RETRY_INTERVAL = 1
@@ -171,6 +176,7 @@ def _patience(streaming: bool) -> Iterator[None]:
     finally:
         if not streaming:  # a stream is read later, so for it all this stays
             set_client_factory(default_client_factory)
+            constants.HF_HUB_DISABLE_XET = xet
         if position is None:
             del os.environ["TQDM_POSITION"]
         else:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from intro_lm import data
-from intro_lm.data import catalogue, downloads
+from intro_lm.__main__ import main
+from intro_lm.data import bundled, catalogue, downloads
 from tools.serve_hub import FAULTS
 
 
@@ -30,59 +31,9 @@ def test_bundled_dataset_has_three_splits_of_distinct_texts(name):
     assert set(texts) == set(data.texts(name))
 
 
-def test_split_is_the_same_every_time_and_leaves_its_argument_alone():
-    texts = [f"text {number}" for number in range(100)]
-    first, second = data.split(texts), data.split(texts)
-    assert first["train"]["text"] == second["train"]["text"]
-    assert texts == [f"text {number}" for number in range(100)]
-    assert [len(first[name]) for name in ("train", "validation", "test")] == [80, 10, 10]
-    assert first["train"]["text"] != texts[:80]
-
-
-def test_a_repeated_text_stands_in_one_split_unless_repeats_are_kept():
-    texts = ["anna", "bob"] * 50 + [f"text {number}" for number in range(20)]
-    corpus = data.split(texts)
-    assert sum(len(part) for part in corpus.values()) == 22
-    kept = data.split(texts, keep_repeats=True)
-    assert sum(len(part) for part in kept.values()) == 120
-
-
 def test_unknown_dataset_is_refused_with_the_known_ones():
     with pytest.raises(KeyError, match=r"no dataset 'nmaes'.*names, name-origins"):
         data.load("nmaes")
-
-
-@pytest.mark.parametrize(("texts", "message"), [([], "corpus is empty"), (["a", "b"], "too few")])
-def test_a_corpus_too_small_to_split_is_refused(texts, message):
-    with pytest.raises(ValueError, match=message):
-        data.split(texts)
-
-
-def test_a_file_of_ones_own_is_read_line_by_line(tmp_path):
-    path = tmp_path / "words.txt"
-    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([f"wörd{n}" for n in range(20)]).encode())
-    corpus = data.load_file(path)
-    texts = [text for part in corpus.values() for text in part["text"]]
-    assert sorted(texts) == sorted(f"wörd{n}" for n in range(20))
-
-
-@pytest.mark.parametrize(("mark", "position"), [(b"", 7), (b"\xef\xbb\xbf", 10)])
-def test_a_file_that_is_not_utf8_is_refused_with_byte_and_position(tmp_path, mark, position):
-    path = tmp_path / "latin1.txt"
-    path.write_bytes(mark + "anna\nzoé\n".encode("latin-1"))
-    with pytest.raises(
-        ValueError, match=f"latin1.txt is not UTF-8: byte 0xe9 at position {position};"
-    ):
-        data.load_file(path)
-
-
-def test_only_line_ends_end_a_text(tmp_path):
-    path = tmp_path / "words.txt"
-    lines = [f"one\u2028line\x0c{n}" for n in range(20)]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    assert sorted(t for part in data.load_file(path).values() for t in part["text"]) == sorted(
-        lines
-    )
 
 
 def test_the_cache_may_be_named_from_the_home_folder(monkeypatch, tmp_path):
@@ -236,3 +187,75 @@ def test_describe_lists_every_dataset_and_whether_it_is_here(served):
     assert rows["makemore-names"]["here"] == "no"
     data.load("makemore-names")
     assert {row["name"]: row for row in data.describe()}["makemore-names"]["here"] == "yes"
+
+
+def test_name_origins_are_listed_once_and_labelled_by_their_language():
+    corpus = data.load("name-origins")
+    names = corpus["train"].features["label"].names
+    assert len(names) == bundled.LANGUAGES == 14
+    assert all(language in bundled.name_origins.__doc__.replace("\n", " ") for language in names)
+    assert not set(names) & bundled.COUNTRIES
+    labelled = {row["text"]: names[row["label"]] for part in corpus.values() for row in part}
+    assert labelled["esposito"] == "Italian"
+    assert (
+        sum(len(part) for part in corpus.values())
+        == len(labelled)
+        == len(data.texts("name-origins"))
+    )
+    assert f"{len(labelled):,}" in catalogue.CATALOGUE["name-origins"].size
+
+
+def test_speeches_are_set_apart_by_blank_lines(tmp_path):
+    path = tmp_path / "play.txt"
+    path.write_bytes(b"First Citizen:\r\nSpeak.\r\n\r\nAll:\r\nSpeak!\r\n\r\n\r\n\r\nNo.")
+    assert catalogue.speeches(path) == ["First Citizen:\nSpeak.", "All:\nSpeak!", "No."]
+
+
+def test_articles_begin_with_their_title():
+    lines = [
+        "\n",
+        " = A = \n",
+        "\n",
+        " one = 1 \n",
+        " = = Part = = \n",
+        "\n",
+        " = B = \n",
+        " two \n",
+    ]
+    assert list(catalogue.articles(lines)) == [
+        " = A = \n\n one = 1 \n = = Part = = \n\n",
+        " = B = \n two \n",
+    ]
+
+
+def test_every_dataset_names_a_bundled_one_that_serves_instead():
+    for name, entry in catalogue.CATALOGUE.items():
+        other = catalogue.CATALOGUE[entry.instead]
+        assert other.download is None
+        assert other.repository is None, name
+
+
+def test_the_command_line_lists_fetches_and_shows(served, capsys):
+    server, _ = served
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in catalogue.CATALOGUE)
+    assert main(["data", "fetch", "makemore-names"]) == 0
+    assert main(["data", "show", "name-origins"]) == 0
+    shown = capsys.readouterr().out
+    for word in (
+        "train",
+        "validation",
+        "test",
+        "26 characters",
+        "14 classes",
+        "example [",
+        "median",
+    ):
+        assert word in shown
+    assert main(["data", "show", "nmaes"]) == 1
+    assert "it has names" in capsys.readouterr().err
+    server.pages.clear()
+    downloads.cache_folder().joinpath("makemore-names.txt").unlink()
+    assert main(["data", "fetch", "makemore-names"]) == 1
+    assert "'names' needs no download" in capsys.readouterr().err
