@@ -74,25 +74,34 @@ def _wanted(repository: Repository, columns: Iterable[str] | None) -> dict[str, 
 
 
 def _columns(parts: dict[str, Dataset], repository: Repository) -> dict[str, Dataset]:
-    from datasets import ClassLabel, Dataset
+    from datasets import Dataset
 
     for split, rows in parts.items():
         wanted = _wanted(repository, rows.column_names)
         parts[split] = rows.select_columns(list(wanted)).rename_columns(wanted)
-        kind = parts[split].features["text"].dtype
+        kind = getattr(parts[split].features["text"], "dtype", "a list")
         if kind not in ("string", "large_string"):
-            raise ValueError(f"the column {repository.text!r} holds {kind} and no text")
+            raise ValueError(
+                f"the column {repository.text!r} of {repository.path} holds {kind} and no text"
+            )
     if repository.regroup:
         regroup = repository.regroup
         return {
             key: Dataset.from_dict({"text": list(regroup(p["text"]))}) for key, p in parts.items()
         }
-    feature = None if repository.label is None else parts[next(iter(parts))].features["label"]
-    if feature is None or isinstance(feature, ClassLabel):
+    return parts if repository.label is None else _with_classes(parts, repository)
+
+
+def _with_classes(parts: dict[str, Dataset], repository: Repository) -> dict[str, Dataset]:
+    """The labels as a `ClassLabel`, the same in every split; -1 is no label, as on the Hub."""
+    from datasets import ClassLabel
+
+    feature = next(iter(parts.values())).features["label"]
+    if isinstance(feature, ClassLabel):
         return parts
     if repository.classes:
         feature = ClassLabel(names=list(repository.classes))
-        numbers = {number: number for number in range(len(repository.classes))}
+        numbers: dict[Any, int] = {number: number for number in range(len(repository.classes))}
     else:
         every = [label for rows in parts.values() for label in rows["label"]]
         given = [label for label in every if label not in (None, "", -1)]
