@@ -22,7 +22,8 @@ from intro_lm.data.bundled import name_origins, names, python_reference
 from intro_lm.data.downloads import Download, cached, fetch, reachable
 from intro_lm.data.files import read_lines, read_text
 from intro_lm.data.hub import load_repository
-from intro_lm.data.hub_client import Repository, here, problem_with
+from intro_lm.data.hub_cache import Repository, here
+from intro_lm.data.hub_client import problem_with
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from intro_lm.data.hub_client import Repository, fetch_repository, kept
+from intro_lm.data.hub_cache import Repository, kept
+from intro_lm.data.hub_client import fetch_repository
 from intro_lm.data.splits import arrange, arrange_stream, class_label
 
 if TYPE_CHECKING:

@@ -1,63 +1,28 @@
-"""Fetching a dataset of the Hugging Face Hub, and keeping it so that it can be trusted.
+"""Fetching a dataset of the Hugging Face Hub, in a way that ends.
 
-The Hub's own client does the work. Here it gets less patience, and what it fetched gets a record
-with the SHA-256 of its files, from which it is read ever after with no network asked. The client
-heeds `HF_ENDPOINT` (another server), `HF_HOME` (where data is kept) and `HF_HUB_OFFLINE` (ask
-nobody); it reads them when it is first imported.
+The Hub's own client does the work, with less patience. It heeds `HF_ENDPOINT` (another server),
+`HF_HOME` (where data is kept) and `HF_HUB_OFFLINE` (ask nobody), and reads them when it is first
+imported.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from intro_lm.data.downloads import PROBE_SECONDS, DatasetUnavailableError, first_line, in_time
+from intro_lm.data.hub_cache import Repository, folder_of, keep
 
 if TYPE_CHECKING:
     import httpx2
-    from datasets import Dataset
 
 STALL_SECONDS = 4  # a connection that has been silent for this long is given up
 TRIES = 2  # how often a thing is asked for that does not come
 WHOLE = 1 << 24  # bytes; a longer answer is read bit by bit, and resumed where it breaks off
-RECORD = "intro_lm.json"  # beside a dataset's Arrow files: which they are, and their SHA-256
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A dataset on the Hub, and which of its columns are ours.
-
-    `classes` names the values 0, 1, … of a label column that holds bare numbers; `regroup` makes
-    texts out of rows where a row is less than a text.
-    """
-
-    path: str
-    config: str | None = None
-    revision: str | None = None
-    text: str = "text"
-    label: str | None = None
-    classes: tuple[str, ...] = ()
-    regroup: Callable[[Iterable[str]], Iterator[str]] | None = None
-
-
-def here(repository: Repository) -> bool:
-    """Whether the dataset was fetched before and its files still have their sizes."""
-    return any(
-        all(
-            (folder / file).is_file() and (folder / file).stat().st_size == size
-            for files in record["files"].values()
-            for file, size, _ in files
-        )
-        for folder, record in _records(repository)
-    )
 
 
 def problem_with(repository: Repository) -> str | None:
@@ -107,7 +72,7 @@ def fetch_repository(
             problem, parts, damaged = _download(repository, commit, streaming)
         if parts and not problem:
             if not streaming:
-                _record(repository, commit, parts)
+                keep(repository, commit, parts)
             return parts
     address = f"{huggingface_hub.constants.ENDPOINT}/datasets/{repository.path}"
     raise DatasetUnavailableError(
@@ -143,7 +108,7 @@ def _download(
     if damaged:
         problem = f"the SHA-256 of {', '.join(damaged)} differs from the Hub's"
         if parts:
-            shutil.rmtree(_folder_of(parts), ignore_errors=True)
+            shutil.rmtree(folder_of(parts), ignore_errors=True)
     return problem, parts, bool(damaged)
 
 
@@ -214,63 +179,6 @@ def _client_that_gives_up() -> httpx2.Client:
     return client
 
 
-def _datasets_cache() -> Path:
-    """Where `datasets` keeps what it prepared; known without importing it."""
-    from huggingface_hub import constants
-
-    return Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets")
-
-
-def _records(repository: Repository) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The folders that hold the dataset, newest first, each with its record."""
-    paths = _datasets_cache().expanduser().glob(f"*/*/*/*/{RECORD}")
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
-        with suppress(ValueError):  # a record that is no JSON is none
-            record = json.loads(path.read_text(encoding="utf-8"))
-            same = (record["path"], record["config"]) == (repository.path, repository.config)
-            if same and repository.revision in (None, record["revision"]):
-                yield path.parent, record
-
-
-def kept(repository: Repository) -> dict[str, Dataset] | None:
-    """The dataset as it was fetched before; a damaged copy is removed, so that nothing reads it."""
-    from datasets import Dataset, concatenate_datasets
-
-    for folder, record in _records(repository):
-        if any(
-            not (folder / file).is_file() or _sha256(folder / file) != digest
-            for files in record["files"].values()
-            for file, _, digest in files
-        ):
-            shutil.rmtree(folder)
-            continue
-        return {
-            split: concatenate_datasets([Dataset.from_file(str(folder / f)) for f, _, _ in files])
-            for split, files in record["files"].items()
-        }
-    return None
-
-
-def _record(repository: Repository, commit: str | None, parts: dict[str, Dataset]) -> None:
-    folder = _folder_of(parts)
-    files = {
-        str(split): [
-            (path.name, path.stat().st_size, _sha256(path))
-            for path in (Path(file["filename"]) for file in rows.cache_files)
-        ]
-        for split, rows in parts.items()
-    }
-    record = {"path": repository.path, "config": repository.config, "revision": commit}
-    temporary = folder / f"{RECORD}.{os.getpid()}"
-    with suppress(OSError):  # a cache that others filled and nobody may write serves as well
-        temporary.write_text(json.dumps({**record, "files": files}), encoding="utf-8")
-        temporary.replace(folder / RECORD)
-
-
-def _folder_of(parts: dict[str, Dataset]) -> Path:
-    return Path(next(iter(parts.values())).cache_files[0]["filename"]).parent
-
-
 def _remove_damaged(path: str, commit: str) -> list[str]:
     """Remove from the client's cache what is not what the Hub says; the names of those files."""
     from huggingface_hub import HfApi
@@ -284,8 +192,3 @@ def _remove_damaged(path: str, commit: str) -> list[str]:
         link.resolve().unlink(missing_ok=True)
         link.unlink(missing_ok=True)
     return [mismatch["path"] for mismatch in found.mismatches]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

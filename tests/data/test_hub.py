@@ -24,7 +24,7 @@ ROWS = 60
 PRELUDE = """
 import json, sys, time
 from intro_lm import data
-from intro_lm.data import hub_client
+from intro_lm.data import hub_cache, hub_client
 
 def attempt(path, **options):
     start = time.monotonic()
@@ -297,7 +297,7 @@ found["unknown"] = attempt("some/absent")
 found["no path"] = attempt("absent")
 from intro_lm.data.hub import load_repository
 classes = ("good", "bad")
-repository = hub_client.Repository("some/mail", text="body", label="flag", classes=classes)
+repository = hub_cache.Repository("some/mail", text="body", label="flag", classes=classes)
 found["classes"] = load_repository(repository, "mail", "names")["test"].features["label"].names
 print(json.dumps(found))
 """
