@@ -1,8 +1,6 @@
 """What several tests share: a small corpus of real names, and a server on the loopback."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
@@ -10,6 +8,7 @@ from hypothesis import settings
 
 from intro_lm import data
 from intro_lm.models import MLP
+from tools.serve_hub import HubServer, serving
 
 # A busy machine must not fail a property for being slow.
 settings.register_profile("patient", deadline=None)
@@ -42,35 +41,10 @@ def make_model(vocabulary):
     return make
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        self._answer(send_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(send_body=True)
-
-    def _answer(self, send_body: bool) -> None:
-        status, body = self.server.pages.get(self.path, (404, b"not here"))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if send_body:
-            self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
-def loopback(monkeypatch) -> Iterator[tuple[str, dict[str, tuple[int, bytes]]]]:
-    """The address of a real HTTP server, and its pages: path -> (status, body)."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.pages = {}
+def loopback(monkeypatch) -> Iterator[HubServer]:
+    """A real HTTP server, which can show every fault that a network can."""
     for variable in ("NO_PROXY", "no_proxy"):  # a user's proxy must not be asked for the loopback
         monkeypatch.setenv(variable, "127.0.0.1")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", server.pages
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server

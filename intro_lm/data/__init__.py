@@ -1,17 +1,13 @@
 """Where text comes from, and how it becomes tensors."""
 
 from intro_lm.data.batches import IGNORED, Batches, context_windows
-from intro_lm.data.catalogue import (
-    DatasetUnavailableError,
-    available,
-    describe,
-    load,
-    load_file,
-    names,
-    split,
-    texts,
-)
+from intro_lm.data.bundled import names
+from intro_lm.data.catalogue import available, describe, load, texts
+from intro_lm.data.downloads import DatasetUnavailableError
+from intro_lm.data.files import load_file
+from intro_lm.data.hub import load_hub
 from intro_lm.data.sequences import LabelledBatches, PaddedBatches
+from intro_lm.data.splits import split
 from intro_lm.data.streams import StreamBatches
 from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
@@ -35,6 +31,7 @@ __all__ = [
     "describe",
     "load",
     "load_file",
+    "load_hub",
     "names",
     "split",
     "texts",

@@ -1,271 +1,261 @@
 """Every dataset by name: source, licence, checksum, and how to load it.
 
 `load(name)` gives a `datasets.DatasetDict` with the splits `train`, `validation` and `test` and a
-`text` column. Bundled datasets need no network; the others are fetched once through `pooch` and
-kept in the folder that `INTRO_LM_CACHE` names (by default the user's cache folder).
+`text` column, and where the dataset is labelled a `ClassLabel` column `label`. Bundled datasets
+need no network. Single files are fetched once into the folder that `INTRO_LM_CACHE` names (by
+default the user's cache folder); datasets of the Hugging Face Hub go where `HF_HOME` says, come
+from where `HF_ENDPOINT` says, and with `HF_HUB_OFFLINE=1` are only looked for on the disk.
+
+No Hub dataset is pinned to a revision yet: none was known for certain when this was written. What
+is fetched once is kept, so that a machine's numbers stay; two machines may differ.
 """
 
 from __future__ import annotations
 
-import csv
-import os
-import random
-import threading
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pooch
-import requests
+from intro_lm.data.bundled import name_origins, names, python_reference
+from intro_lm.data.downloads import Download, cached, fetch, reachable
+from intro_lm.data.files import read_lines, read_text
+from intro_lm.data.hub import load_repository
+from intro_lm.data.hub_cache import Repository, here
+from intro_lm.data.hub_client import problem_with
+from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict
-
-SPLIT_SEED = 42  # the seed of the makemore lectures, so that the same list gives the same splits
-PROBE_SECONDS = 3.0  # how long the network may take to answer before it counts as absent
-
-
-class DatasetUnavailableError(OSError):
-    """A dataset is neither in the cache nor to be had over the network."""
-
-
-@dataclass(frozen=True)
-class Download:
-    """One file on the web: its address, its SHA-256, and its name in the cache."""
-
-    url: str
-    sha256: str
-    filename: str
+    from datasets import DatasetDict, IterableDatasetDict
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset of the catalogue."""
+    """One dataset: a source is a `download` with its reader, a `repository`, or bundled `texts`.
+
+    `instead` is the bundled dataset that serves where this one can't be had.
+    """
 
     summary: str
+    size: str
     licence: str
     source: str
-    read: Callable[[], list[str]]
+    instead: str = "names"
+    texts: Callable[[], list[str]] | None = None
+    labelled: Callable[[], tuple[list[str], list[str]]] | None = None
     download: Download | None = None
+    read: Callable[[Path], list[str]] = read_lines
+    repository: Repository | None = None
 
 
-def names(kind: str = "given") -> list[str]:
-    """Distinct bundled names of one kind (`given` or `family`), in alphabetical order."""
-    if kind not in ("given", "family"):
-        raise ValueError(f"kind is {kind!r}; use 'given' or 'family'")
-    table = resources.files("intro_lm.data") / "names.csv"
-    with table.open(encoding="utf-8") as file:
-        return sorted({row["name"] for row in csv.DictReader(file) if row["kind"] == kind})
+def speeches(path: Path) -> list[str]:
+    """The texts of a file that are set apart by blank lines."""
+    return [text for text in read_text(path).replace("\r\n", "\n").split("\n\n") if text.strip()]
 
 
-def _python_reference() -> list[str]:
-    from pydoc_data.topics import topics
-
-    return [topics[topic] for topic in sorted(topics)]
-
-
-def _makemore_names() -> list[str]:
-    return _read_lines(_fetch("makemore-names"))
+def articles(lines: Iterable[str]) -> Iterator[str]:
+    """The articles of WikiText, whose rows are lines: each begins with its title, ` = Title = `."""
+    article: list[str] = []
+    for line in lines:
+        if re.match(r" = [^=].* = $", line.rstrip("\n")) and article:
+            yield "".join(article)
+            article = []
+        if article or line.strip():
+            article.append(line)
+    if article:
+        yield "".join(article)
 
 
 CATALOGUE: dict[str, Entry] = {
     "names": Entry(
         summary="given names listed under 45 languages and countries, folded to a–z",
+        size="18,795 names",
         licence="MIT (see names.md)",
         source="bundled; compiled from the person providers of faker",
-        read=names,
+        texts=names,
+    ),
+    "name-origins": Entry(
+        summary="given and family names listed for exactly one of 14 languages, labelled by it",
+        size="23,027 names",
+        licence="MIT (see names.md)",
+        source="bundled; compiled from the person providers of faker",
+        labelled=name_origins,
     ),
     "python-reference": Entry(
         summary="the Python language reference, a text a topic",
+        size="0.5 MB",
         licence="PSF-2.0",
         source="the running interpreter (pydoc_data.topics), so it differs between versions",
-        read=_python_reference,
+        texts=python_reference,
     ),
     "makemore-names": Entry(
         summary="the 32,033 names of the makemore lectures",
+        size="0.2 MB",
         licence="MIT",
         source="github.com/karpathy/makemore",
-        read=_makemore_names,
         download=Download(
             url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
             sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
             filename="makemore-names.txt",
         ),
     ),
+    "tiny-shakespeare": Entry(
+        summary="40,000 lines of Shakespeare, a text a speech",
+        size="1.1 MB",
+        licence="public domain",
+        source="github.com/karpathy/char-rnn",
+        instead="python-reference",
+        download=Download(
+            url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            filename="tiny-shakespeare.txt",
+        ),
+        read=speeches,
+    ),
+    "rotten-tomatoes": Entry(
+        summary="sentences of film reviews, positive or negative (Pang and Lee 2005)",
+        size="10,662 rows",
+        licence="not stated",
+        source="Hub: cornell-movie-review-data/rotten_tomatoes",
+        instead="name-origins",
+        repository=Repository("cornell-movie-review-data/rotten_tomatoes", label="label"),
+    ),
+    "ag-news": Entry(
+        summary="titles and first lines of news, 4 topics (Zhang et al. 2015)",
+        size="127,600 rows",
+        licence="for research, not commercial",
+        source="Hub: fancyzhx/ag_news",
+        instead="name-origins",
+        repository=Repository("fancyzhx/ag_news", label="label"),
+    ),
+    "yelp-polarity": Entry(
+        summary="reviews of businesses, positive or negative (Zhang et al. 2015)",
+        size="598,000 rows",
+        licence="Yelp dataset licence",
+        source="Hub: fancyzhx/yelp_polarity",
+        instead="name-origins",
+        repository=Repository("fancyzhx/yelp_polarity", label="label"),
+    ),
+    "imdb": Entry(
+        summary="film reviews, positive or negative, and as many unlabelled (Maas et al. 2011)",
+        size="100,000 rows",
+        licence="not stated",
+        source="Hub: stanfordnlp/imdb; its split `unsupervised` is for pretraining",
+        instead="name-origins",
+        repository=Repository("stanfordnlp/imdb", label="label"),
+    ),
+    "enron-spam": Entry(
+        summary="mail, ham or spam (Metsis et al. 2006)",
+        size="33,716 rows",
+        licence="not stated",
+        source="Hub: SetFit/enron_spam",
+        instead="name-origins",
+        repository=Repository("SetFit/enron_spam", label="label", classes=("ham", "spam")),
+    ),
+    "wikitext-2": Entry(
+        summary="articles of Wikipedia, a text an article (Merity et al. 2016)",
+        size="13 MB",
+        licence="CC BY-SA 3.0",
+        source="Hub: Salesforce/wikitext, wikitext-2-raw-v1",
+        instead="python-reference",
+        repository=Repository("Salesforce/wikitext", "wikitext-2-raw-v1", regroup=articles),
+    ),
+    "tiny-stories": Entry(
+        summary="short stories in a small child's words, made by GPT (Eldan and Li 2023)",
+        size="2 GB, better streamed",
+        licence="CDLA-Sharing-1.0",
+        source="Hub: roneneldan/TinyStories",
+        instead="python-reference",
+        repository=Repository("roneneldan/TinyStories"),
+    ),
 }
 
 
-def load(name: str) -> DatasetDict:
+def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDatasetDict:
     """The dataset `name` with the splits `train`, `validation` and `test`.
 
     Args:
         name: one of the names that `describe()` lists.
+        streaming: rows come one by one, those of a Hub dataset over the network as they are asked
+            for, so that the dataset need not fit anywhere.
 
     Returns:
-        A `DatasetDict` whose splits have one column, `text`. The splits hold 80, 10 and 10 per
-        cent of the distinct texts and no text stands in two of them.
+        A `DatasetDict` whose splits have a column `text` and, where the dataset is labelled, a
+        `ClassLabel` column `label`. The test split of a source that has one is kept; what lacks is
+        made by a seeded shuffle, a tenth of the texts for each. No text stands in two splits.
+        When streaming, an `IterableDatasetDict`, with the source's own splits as they are and what
+        lacks chosen by a hash of the text.
 
     Raises:
         KeyError: `name` is not in the catalogue.
         DatasetUnavailableError: it has to be downloaded and can't be.
     """
-    return split(texts(name))
+    entry = _entry(name)
+    if entry.repository:
+        return load_repository(entry.repository, name, entry.instead, streaming)
+    labels = None
+    if entry.labelled:
+        columns, labels = entry.labelled()
+        corpus = split(columns, labels=labels)
+    else:
+        corpus = split(texts(name))
+    if not streaming:
+        return corpus
+    from datasets import IterableDatasetDict
+
+    return IterableDatasetDict({part: rows.to_iterable_dataset() for part, rows in corpus.items()})
 
 
 def texts(name: str) -> list[str]:
     """The texts of the dataset `name` as they stand in its source, repeats and all.
 
+    Those of a Hub dataset are the texts of `load(name)`, split after split.
+
     Raises: as `load` does.
     """
-    return _entry(name).read()
+    entry = _entry(name)
+    if entry.texts:
+        return entry.texts()
+    if entry.labelled:
+        return entry.labelled()[0]
+    if entry.download:
+        return entry.read(fetch(entry.download, name, entry.instead))
+    return [text for part in load(name).values() for text in part["text"]]
 
 
 def available(name: str) -> bool:
     """Whether `load(name)` can work: bundled, cached, or its server answers (within 3 seconds)."""
-    download = _entry(name).download
-    return download is None or _cached(download) or _reachable(download.url) is None
+    entry = _entry(name)
+    if entry.download:
+        return cached(entry.download) or reachable(entry.download.url) is None
+    if entry.repository:
+        return here(entry.repository) or problem_with(entry.repository) is None
+    return True
 
 
 def describe() -> list[dict[str, str]]:
-    """One row a dataset: name, summary, licence, source, and whether it is here already."""
+    """One row a dataset: name, summary, size, licence, source, and whether it is here already."""
     return [
         {
             "name": name,
             "summary": entry.summary,
+            "size": entry.size,
             "licence": entry.licence,
             "source": entry.source,
-            "here": "yes" if entry.download is None or _cached(entry.download) else "no",
+            "here": "yes" if _here(entry) else "no",
         }
         for name, entry in CATALOGUE.items()
     ]
 
 
-def load_file(path: str | Path) -> DatasetDict:
-    """A text file of your own, one text a line (blank lines are skipped), split as `load` does.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8, or holds too few distinct lines to split.
-    """
-    return split(_read_lines(Path(path)))
-
-
-def split(
-    texts: Sequence[str], seed: int = SPLIT_SEED, *, keep_repeats: bool = False
-) -> DatasetDict:
-    """Shuffle a copy of the texts and split it 80/10/10 into train, validation and test.
-
-    The result depends on the arguments and nothing else. A repeated text is kept once, since in
-    two splits it would be tested on what it was trained on.
-
-    Args:
-        texts: what to split.
-        seed: which shuffle.
-        keep_repeats: split as others did, to compare with their numbers; the splits then leak.
-
-    Raises:
-        ValueError: there are no texts, or a split would be empty.
-    """
-    from datasets import Dataset, DatasetDict
-
-    shuffled = list(texts) if keep_repeats else list(dict.fromkeys(texts))
-    if not shuffled:
-        raise ValueError("the corpus is empty: there is no text to split; give at least 10 texts")
-    random.Random(seed).shuffle(shuffled)
-    first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-    parts = {
-        "train": shuffled[:first],
-        "validation": shuffled[first:second],
-        "test": shuffled[second:],
-    }
-    empty = [name for name, part in parts.items() if not part]
-    if empty:
-        raise ValueError(
-            f"{len(shuffled)} texts are too few to split: {', '.join(empty)} would be "
-            "empty; give at least 10 texts"
-        )
-    return DatasetDict({name: Dataset.from_dict({"text": part}) for name, part in parts.items()})
+def _here(entry: Entry) -> bool:
+    if entry.download:
+        return cached(entry.download)
+    return entry.repository is None or here(entry.repository)
 
 
 def _entry(name: str) -> Entry:
     if name not in CATALOGUE:
         raise KeyError(f"no dataset {name!r} in the catalogue; it has {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
-
-
-def _read_lines(path: Path) -> list[str]:
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path.name} is not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; "
-            "save the file as UTF-8 and load it again"
-        ) from None
-    lines = text.replace("\r\n", "\n").split("\n")  # splitlines would cut at U+2028 and others too
-    return [line for line in lines if line.strip()]
-
-
-def cache_folder() -> Path:
-    """Where downloaded files are kept: `INTRO_LM_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm")).expanduser()
-
-
-def _cached(download: Download) -> bool:
-    path = cache_folder() / download.filename
-    return path.is_file() and pooch.file_hash(str(path)) == download.sha256
-
-
-def _fetch(name: str) -> Path:
-    """The path of a downloaded file, fetched first where it is not in the cache."""
-    download = CATALOGUE[name].download
-    assert download is not None
-    path = cache_folder() / download.filename
-    if _cached(download):
-        return path
-    problem = _reachable(download.url)
-    if problem is None:
-        pooch.get_logger().setLevel("WARNING")  # it would say where on this machine the file goes
-        try:
-            pooch.retrieve(
-                download.url,
-                known_hash=f"sha256:{download.sha256}",
-                fname=download.filename,
-                path=cache_folder(),
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=PROBE_SECONDS),
-            )
-            return path
-        except (requests.RequestException, ValueError, OSError) as error:
-            problem = _first_line(error)
-    unfit = f", and {path} is another file: its SHA-256 differs" if path.exists() else ""
-    raise DatasetUnavailableError(
-        f"the dataset {name!r} could not be fetched from {download.url} ({problem}){unfit}. Check "
-        f"the network or proxy, or put the file there as {path} (INTRO_LM_CACHE names another "
-        "folder); the bundled dataset 'names' needs no download"
-    )
-
-
-def _reachable(url: str) -> str | None:
-    """None if the server answers for `url` in time, else what went wrong.
-
-    The question is asked on a daemon thread, because looking up a host name obeys no time-out.
-    """
-    answer: list[str | None] = [f"no answer within {PROBE_SECONDS:.0f} seconds"]
-
-    def ask() -> None:
-        try:
-            response = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=True)
-            answer[0] = None if response.ok else f"HTTP status {response.status_code}"
-        except requests.RequestException as error:
-            answer[0] = _first_line(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answer[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]

@@ -1,12 +1,24 @@
 import hashlib
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from intro_lm import data
-from intro_lm.data import catalogue
+from intro_lm.__main__ import main
+from intro_lm.data import bundled, catalogue, downloads
+from tools.serve_hub import FAULTS
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", ["names", "python-reference"])
@@ -19,116 +31,136 @@ def test_bundled_dataset_has_three_splits_of_distinct_texts(name):
     assert set(texts) == set(data.texts(name))
 
 
-def test_split_is_the_same_every_time_and_leaves_its_argument_alone():
-    texts = [f"text {number}" for number in range(100)]
-    first, second = data.split(texts), data.split(texts)
-    assert first["train"]["text"] == second["train"]["text"]
-    assert texts == [f"text {number}" for number in range(100)]
-    assert [len(first[name]) for name in ("train", "validation", "test")] == [80, 10, 10]
-    assert first["train"]["text"] != texts[:80]
-
-
-def test_a_repeated_text_stands_in_one_split_unless_repeats_are_kept():
-    texts = ["anna", "bob"] * 50 + [f"text {number}" for number in range(20)]
-    corpus = data.split(texts)
-    assert sum(len(part) for part in corpus.values()) == 22
-    kept = data.split(texts, keep_repeats=True)
-    assert sum(len(part) for part in kept.values()) == 120
-
-
 def test_unknown_dataset_is_refused_with_the_known_ones():
-    with pytest.raises(KeyError, match=r"no dataset 'nmaes'.*names, python-reference"):
+    with pytest.raises(KeyError, match=r"no dataset 'nmaes'.*names, name-origins"):
         data.load("nmaes")
-
-
-@pytest.mark.parametrize(("texts", "message"), [([], "corpus is empty"), (["a", "b"], "too few")])
-def test_a_corpus_too_small_to_split_is_refused(texts, message):
-    with pytest.raises(ValueError, match=message):
-        data.split(texts)
-
-
-def test_a_file_of_ones_own_is_read_line_by_line(tmp_path):
-    path = tmp_path / "words.txt"
-    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([f"wörd{n}" for n in range(20)]).encode())
-    corpus = data.load_file(path)
-    texts = [text for part in corpus.values() for text in part["text"]]
-    assert sorted(texts) == sorted(f"wörd{n}" for n in range(20))
-
-
-@pytest.mark.parametrize(("mark", "position"), [(b"", 7), (b"\xef\xbb\xbf", 10)])
-def test_a_file_that_is_not_utf8_is_refused_with_byte_and_position(tmp_path, mark, position):
-    path = tmp_path / "latin1.txt"
-    path.write_bytes(mark + "anna\nzoé\n".encode("latin-1"))
-    with pytest.raises(
-        ValueError, match=f"latin1.txt is not UTF-8: byte 0xe9 at position {position};"
-    ):
-        data.load_file(path)
-
-
-def test_only_line_ends_end_a_text(tmp_path):
-    path = tmp_path / "words.txt"
-    lines = [f"one\u2028line\x0c{n}" for n in range(20)]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    assert sorted(t for part in data.load_file(path).values() for t in part["text"]) == sorted(
-        lines
-    )
 
 
 def test_the_cache_may_be_named_from_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("INTRO_LM_CACHE", "~/texts")
-    assert catalogue.cache_folder() == tmp_path / "texts"
+    assert downloads.cache_folder() == tmp_path / "texts"
 
 
 @pytest.fixture
 def served(loopback, tmp_path, monkeypatch):
-    """The catalogue's download, served from the loopback; gives its pages and the cached path."""
-    address, pages = loopback
+    """The catalogue's download, served from the loopback; gives the server and the cached path."""
     body = "\n".join(f"name{number}" for number in range(50)).encode()
-    pages["/names.txt"] = (200, body)
+    loopback.pages["/names.txt"] = body
     download = replace(
         catalogue.CATALOGUE["makemore-names"].download,
-        url=f"{address}/names.txt",
+        url=f"{loopback.address}/names.txt",
         sha256=hashlib.sha256(body).hexdigest(),
     )
     entry = replace(catalogue.CATALOGUE["makemore-names"], download=download)
     monkeypatch.setitem(catalogue.CATALOGUE, "makemore-names", entry)
     monkeypatch.setenv("INTRO_LM_CACHE", str(tmp_path))
-    return pages, tmp_path / "makemore-names.txt"
+    return loopback, tmp_path / "makemore-names.txt"
 
 
 def test_a_download_is_fetched_once_and_then_read_from_the_cache(served):
-    pages, path = served
+    server, path = served
     assert data.available("makemore-names")
     assert len(data.texts("makemore-names")) == 50
     assert path.is_file()
-    pages.clear()
+    server.pages.clear()
     assert data.available("makemore-names")
     assert len(data.texts("makemore-names")) == 50
 
 
 def test_a_wrong_file_in_the_cache_is_named_when_the_right_one_cannot_be_had(served):
-    pages, path = served
-    pages.clear()
+    server, path = served
+    server.pages.clear()
     path.write_text("another list")
     with pytest.raises(data.DatasetUnavailableError, match="its SHA-256 differs"):
         data.load("makemore-names")
     assert path.read_text() == "another list"
 
 
-@pytest.mark.parametrize("answer", [(404, b""), (500, b"broken"), (200, b"the wrong bytes")])
-def test_a_bad_answer_gives_one_clear_error_and_leaves_nothing(served, answer):
-    pages, path = served
-    pages["/names.txt"] = answer
+@pytest.mark.parametrize("fault", [404, 500, *FAULTS])
+def test_a_fault_of_the_network_gives_one_clear_error_and_leaves_nothing(
+    served, fault, monkeypatch
+):
+    monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.3)
+    server, path = served
+    server.faults["/names.txt"] = fault
     with pytest.raises(data.DatasetUnavailableError, match=r"'makemore-names'.*'names' needs no"):
         data.load("makemore-names")
-    assert not path.exists()
+    assert list(path.parent.iterdir()) == []
+    server.faults.clear()
+    assert len(data.texts("makemore-names")) == 50
 
 
 def test_a_damaged_cached_file_is_fetched_again(served):
     _, path = served
     data.load("makemore-names")
-    path.write_bytes(path.read_bytes()[:100])
+    whole = path.read_bytes()
+    for damaged in (whole[:100], whole[:-1] + b"!", b""):
+        path.write_bytes(damaged)
+        assert len(data.texts("makemore-names")) == 50
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("folder", ["a-file/below", "/proc/self/intro_lm"])
+def test_a_cache_that_cannot_be_written_gives_one_clear_error(
+    served, folder, tmp_path, monkeypatch
+):
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("INTRO_LM_CACHE", str(tmp_path / folder))
+    with pytest.raises(data.DatasetUnavailableError, match="INTRO_LM_CACHE names another folder"):
+        data.load("makemore-names")
+
+
+FETCH = """
+import sys, resource
+from dataclasses import replace
+from intro_lm import data
+from intro_lm.data import catalogue
+url, sha256, limit = sys.argv[1:]
+entry = catalogue.CATALOGUE["makemore-names"]
+download = replace(entry.download, url=url, sha256=sha256)
+catalogue.CATALOGUE["makemore-names"] = replace(entry, download=download)
+if limit != "none":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    print(len(data.texts("makemore-names")))
+except data.DatasetUnavailableError as error:
+    print(error)
+"""
+
+
+def start_fetch(limit: str = "none") -> subprocess.Popen[str]:
+    download = catalogue.CATALOGUE["makemore-names"].download
+    arguments = [sys.executable, "-c", FETCH, download.url, download.sha256, limit]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_a_full_disk_gives_one_clear_error_and_leaves_nothing(served):
+    pytest.importorskip("resource")
+    _, path = served
+    out, _ = start_fetch(limit="100").communicate()
+    assert "'makemore-names' could not be fetched" in out
+    assert not path.exists()
+    assert len(data.texts("makemore-names")) == 50
+
+
+def test_two_processes_may_fetch_the_same_file_at_once(served):
+    _, path = served
+    fetches = [start_fetch(), start_fetch()]
+    assert [fetch.communicate()[0] for fetch in fetches] == ["50\n", "50\n"]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_process_killed_in_the_middle_of_a_fetch_leaves_nothing_that_is_trusted(served):
+    server, path = served
+    server.faults["/names.txt"] = "stall"
+    fetch = start_fetch()
+    until(lambda: "GET /names.txt" in server.asked)
+    time.sleep(0.2)
+    fetch.kill()
+    fetch.communicate()
+    assert not path.exists()
+    server.faults.clear()
     assert len(data.texts("makemore-names")) == 50
 
 
@@ -155,3 +187,75 @@ def test_describe_lists_every_dataset_and_whether_it_is_here(served):
     assert rows["makemore-names"]["here"] == "no"
     data.load("makemore-names")
     assert {row["name"]: row for row in data.describe()}["makemore-names"]["here"] == "yes"
+
+
+def test_name_origins_are_listed_once_and_labelled_by_their_language():
+    corpus = data.load("name-origins")
+    names = corpus["train"].features["label"].names
+    assert len(names) == bundled.LANGUAGES == 14
+    assert all(language in bundled.name_origins.__doc__.replace("\n", " ") for language in names)
+    assert not set(names) & bundled.COUNTRIES
+    labelled = {row["text"]: names[row["label"]] for part in corpus.values() for row in part}
+    assert labelled["esposito"] == "Italian"
+    assert (
+        sum(len(part) for part in corpus.values())
+        == len(labelled)
+        == len(data.texts("name-origins"))
+    )
+    assert f"{len(labelled):,}" in catalogue.CATALOGUE["name-origins"].size
+
+
+def test_speeches_are_set_apart_by_blank_lines(tmp_path):
+    path = tmp_path / "play.txt"
+    path.write_bytes(b"First Citizen:\r\nSpeak.\r\n\r\nAll:\r\nSpeak!\r\n\r\n\r\n\r\nNo.")
+    assert catalogue.speeches(path) == ["First Citizen:\nSpeak.", "All:\nSpeak!", "No."]
+
+
+def test_articles_begin_with_their_title():
+    lines = [
+        "\n",
+        " = A = \n",
+        "\n",
+        " one = 1 \n",
+        " = = Part = = \n",
+        "\n",
+        " = B = \n",
+        " two \n",
+    ]
+    assert list(catalogue.articles(lines)) == [
+        " = A = \n\n one = 1 \n = = Part = = \n\n",
+        " = B = \n two \n",
+    ]
+
+
+def test_every_dataset_names_a_bundled_one_that_serves_instead():
+    for name, entry in catalogue.CATALOGUE.items():
+        other = catalogue.CATALOGUE[entry.instead]
+        assert other.download is None
+        assert other.repository is None, name
+
+
+def test_the_command_line_lists_fetches_and_shows(served, capsys):
+    server, _ = served
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in catalogue.CATALOGUE)
+    assert main(["data", "fetch", "makemore-names"]) == 0
+    assert main(["data", "show", "name-origins"]) == 0
+    shown = capsys.readouterr().out
+    for word in (
+        "train",
+        "validation",
+        "test",
+        "26 characters",
+        "14 classes",
+        "example [",
+        "median",
+    ):
+        assert word in shown
+    assert main(["data", "show", "nmaes"]) == 1
+    assert "it has names" in capsys.readouterr().err
+    server.pages.clear()
+    downloads.cache_folder().joinpath("makemore-names.txt").unlink()
+    assert main(["data", "fetch", "makemore-names"]) == 1
+    assert "'names' needs no download" in capsys.readouterr().err

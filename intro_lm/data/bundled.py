@@ -1,0 +1,51 @@
+"""The datasets that need no network: names of many languages, and Python's own manual."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from importlib import resources
+
+# Origins that are a country's list and no language's (see names.md).
+COUNTRIES = {
+    "Algeria", "India", "Ireland", "Kenya", "New Zealand", "Nigeria", "Pakistan", "Thailand",
+}  # fmt: skip
+LANGUAGES = 14  # how many languages `name_origins` tells apart
+
+
+def names(kind: str = "given") -> list[str]:
+    """Distinct bundled names of one kind (`given` or `family`), in alphabetical order."""
+    if kind not in ("given", "family"):
+        raise ValueError(f"kind is {kind!r}; use 'given' or 'family'")
+    return sorted({row["name"] for row in _rows() if row["kind"] == kind})
+
+
+def name_origins() -> tuple[list[str], list[str]]:
+    """Names listed under one origin only, and their language, in alphabetical order.
+
+    Given and family names, of the 14 languages (countries left aside) that have most such names:
+    Croatian, Dutch, English, Finnish, French, German, Icelandic, Indonesian, Italian, Polish,
+    Slovak, Spanish, Turkish and Zulu. A name that any second list holds is left out, whatever that
+    list is of. The label says in which list the name stands, and nothing about any person.
+    """
+    origins = defaultdict(set)
+    for row in _rows():
+        origins[row["name"]].add(row["origin"])
+    single = {name: next(iter(found)) for name, found in origins.items() if len(found) == 1}
+    counts = Counter(origin for origin in single.values() if origin not in COUNTRIES)
+    languages = {language for language, _ in counts.most_common(LANGUAGES)}
+    pairs = sorted((name, origin) for name, origin in single.items() if origin in languages)
+    return [name for name, _ in pairs], [origin for _, origin in pairs]
+
+
+def python_reference() -> list[str]:
+    """The topics of the Python language reference, as the running interpreter holds them."""
+    from pydoc_data.topics import topics
+
+    return [topics[topic] for topic in sorted(topics)]
+
+
+def _rows() -> list[dict[str, str]]:
+    table = resources.files("intro_lm.data") / "names.csv"
+    with table.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,160 @@
+"""Texts from a file of one's own: .txt, .csv, .jsonl, .parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from intro_lm.data.splits import split
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+Columns = dict[str, list[Any]]
+
+
+def load_file(path: str | Path, *, text: str = "text", label: str | None = None) -> DatasetDict:
+    """A file of your own, split as `load` does.
+
+    Args:
+        path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
+            columns. Text files are UTF-8, with or without a byte order mark.
+        text: the column with the texts. Rows whose text is blank are left out.
+        label: the column with the labels, if any: all strings or all whole numbers.
+
+    Returns:
+        A `DatasetDict` with a column `text` and, where labels were asked for, a `ClassLabel`
+        column `label`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: another ending, a file that is not what its ending says, bytes that are not
+            UTF-8 text, no such column, a text or label that is missing or of a wrong type, or too
+            few distinct texts to split.
+    """
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise ValueError(
+            f"{path.name} ends in {path.suffix!r}; files may end in {', '.join(READERS)}"
+        )
+    if path.suffix == ".txt":
+        if label is not None:
+            raise ValueError(f"{path.name} has one text a line and no column {label!r}")
+        columns: Columns = {"text": read_lines(path)}
+        text = "text"
+    else:
+        columns = READERS[path.suffix](path)
+    if not any(columns.values()):
+        raise ValueError(f"{path.name}: the corpus is empty: there is no text to split")
+    for column in (text, label):
+        if column is not None and column not in columns:
+            raise ValueError(
+                f"{path.name} has no column {column!r}; it has {', '.join(columns) or 'none'}"
+            )
+    for row, value in enumerate(columns[text]):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{path.name}: the text of row {row} is {value!r}, which is no string")
+    kept = [row for row, value in enumerate(columns[text]) if value and value.strip()]
+    try:
+        return split(
+            [columns[text][row] for row in kept],
+            labels=None if label is None else [columns[label][row] for row in kept],
+        )
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without its byte order mark.
+
+    Raises:
+        ValueError: a byte is not UTF-8, or is NUL, which no text holds; names it and its position.
+    """
+    raw = path.read_bytes()
+    try:
+        decoded = raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path.name} is not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; "
+            "save the file as UTF-8 and load it again"
+        ) from None
+    if "\0" in decoded:
+        raise ValueError(
+            f"{path.name} is not text: byte 0x00 at position {raw.index(0)}, as in UTF-16 and "
+            "binary files; save the file as UTF-8 and load it again"
+        )
+    return decoded
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file that are not blank."""
+    # splitlines would cut at U+2028 and others too
+    lines = read_text(path).replace("\r\n", "\n").split("\n")
+    return [line for line in lines if line.strip()]
+
+
+def _read_csv(path: Path) -> Columns:
+    limit = csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
+    try:
+        table = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
+    finally:
+        csv.field_size_limit(limit)
+    if not table:
+        return {}
+    header, *rows = table
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path.name}: row {number} has {len(row)} fields and the header {len(header)}; "
+                "put fields with commas or line ends between double quotes"
+            )
+    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
+
+
+def _read_jsonl(path: Path) -> Columns:
+    rows = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path.name}: line {number} is not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path.name}: line {number} is {line[:40]!r} and not an object")
+        rows.append(row)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow
+    from datasets import ClassLabel, Features
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(
+            f"{path.name} is not a whole Parquet file ({str(error).splitlines()[0]})"
+        ) from None
+    columns = table.to_pydict()
+    for name, feature in Features.from_arrow_schema(table.schema).items():
+        if isinstance(feature, ClassLabel):
+            columns[name] = [
+                None if number is None or number < 0 else feature.int2str(number)
+                for number in columns[name]
+            ]
+    return columns
+
+
+READERS: dict[str, Callable[[Path], Columns]] = {
+    ".txt": lambda path: {"text": read_lines(path)},
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,119 @@
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from intro_lm import data
+from intro_lm.data.splits import arrange, arrange_stream
+
+
+def test_split_is_the_same_every_time_and_leaves_its_argument_alone():
+    texts = [f"text {number}" for number in range(100)]
+    first, second = data.split(texts), data.split(texts)
+    assert first["train"]["text"] == second["train"]["text"]
+    assert texts == [f"text {number}" for number in range(100)]
+    assert [len(first[name]) for name in ("train", "validation", "test")] == [80, 10, 10]
+    assert first["train"]["text"] != texts[:80]
+
+
+def test_a_repeated_text_stands_in_one_split_unless_repeats_are_kept():
+    texts = ["anna", "bob"] * 50 + [f"text {number}" for number in range(20)]
+    corpus = data.split(texts)
+    assert sum(len(part) for part in corpus.values()) == 22
+    kept = data.split(texts, keep_repeats=True)
+    assert sum(len(part) for part in kept.values()) == 120
+
+
+@pytest.mark.parametrize(("texts", "message"), [([], "corpus is empty"), (["a", "b"], "too few")])
+def test_a_corpus_too_small_to_split_is_refused(texts, message):
+    with pytest.raises(ValueError, match=message):
+        data.split(texts)
+
+
+def rows(texts, labels=None) -> Dataset:
+    if labels is None:
+        return Dataset.from_dict({"text": texts})
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
+    return Dataset.from_dict({"text": texts, "label": labels}, features=features)
+
+
+def numbered(start: int, stop: int) -> list[str]:
+    return [f"text {number}" for number in range(start, stop)]
+
+
+def test_labels_become_sorted_classes_and_stay_with_their_texts():
+    texts = numbered(0, 100)
+    corpus = data.split(texts, labels=[("odd", "even")[n % 2 == 0] for n in range(100)])
+    assert corpus["train"].features["label"].names == ["even", "odd"]
+    assert all(int(row["text"][5:]) % 2 == row["label"] for part in corpus.values() for row in part)
+    assert data.split(texts)["test"]["text"] == corpus["test"]["text"]
+    numbers = data.split(texts, labels=[10 - n % 3 for n in range(100)])
+    assert numbers["train"].features["label"].names == ["8", "9", "10"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b"] * 19 + ["a", None], "text 39 has no label"),
+        (["a", "b"] * 19 + ["a", ""], "text 39 has no label"),
+        (["a", "b"] * 19 + ["a", 1], "label of text 39 is 1 and that of text 0 is 'a'"),
+        ([0.5] * 40, "must be all strings or all whole numbers"),
+        ([str(n) for n in range(40)], "occurs in validation and not in train"),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        data.split(numbered(0, 40), labels=labels)
+
+
+def test_a_single_split_of_any_name_is_cut_in_three():
+    corpus = arrange({"everything": rows(numbered(0, 100) + numbered(0, 10))})
+    assert {name: len(part) for name, part in corpus.items()} == {
+        "train": 80,
+        "validation": 10,
+        "test": 10,
+    }
+    assert len({text for part in corpus.values() for text in part["text"]}) == 100
+
+
+def test_a_test_split_is_kept_and_what_it_holds_leaves_the_others():
+    corpus = arrange(
+        {
+            "train": rows([*numbered(0, 100), *numbered(0, 5), "", "  "]),
+            "test": rows(["text 7", "text 7", *numbered(200, 208)]),
+            "unsupervised": rows([*numbered(0, 10), *numbered(300, 310)]),
+        }
+    )
+    assert corpus["test"]["text"] == ["text 7", "text 7", *numbered(200, 208)]
+    assert len(corpus["validation"]) == 9
+    assert len(corpus["train"]) == 90
+    assert corpus["unsupervised"]["text"] == numbered(300, 310)
+    sets = [set(part["text"]) for part in corpus.values()]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+    again = arrange({"train": rows(numbered(0, 100)), "test": rows(["text 7"])})
+    assert again["validation"]["text"] == corpus["validation"]["text"]
+
+
+def test_a_lacking_test_split_is_taken_from_train():
+    corpus = arrange({"train": rows(numbered(0, 50)), "validation": rows(numbered(40, 60))})
+    assert corpus["validation"]["text"] == numbered(40, 60)
+    assert len(corpus["test"]) == 4
+    assert len(corpus["train"]) == 36
+
+
+def test_splits_without_a_training_split_are_refused():
+    with pytest.raises(ValueError, match="the splits are a, b"):
+        arrange({"a": rows(numbered(0, 20)), "b": rows(numbered(0, 20))})
+    with pytest.raises(ValueError, match="the splits are a, b"):
+        arrange_stream({"a": rows(["x"]), "b": rows(["y"])})
+
+
+def test_classes_of_the_source_that_training_lacks_are_refused():
+    train, test = numbered(0, 40), numbered(50, 60)
+    with pytest.raises(ValueError, match="the label 'yes' occurs in test and not in train"):
+        arrange({"train": rows(train, [0] * 40), "test": rows(test, [1] * 10)})
+    with pytest.raises(ValueError, match="10 rows of test have no label"):
+        arrange({"train": rows(train, [0, 1] * 20), "test": rows(test, [-1] * 10)})
+
+
+def test_three_rows_in_all_are_refused():
+    with pytest.raises(ValueError, match="too few to split"):
+        arrange({"train": rows(["a", "b", "c"])})
