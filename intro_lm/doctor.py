@@ -18,8 +18,8 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK = 2.0  # GB free, for the cached datasets, the runs and the executed notebooks
 PACKAGES = (
-    "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "pooch", "safetensors",
-    "tokenizers", "tqdm",
+    "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "optuna", "pandas",
+    "pooch", "safetensors", "scikit-learn", "tokenizers", "tqdm",
 )  # fmt: skip
 
 
