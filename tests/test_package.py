@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "intro_lm"
-HEAVY = ("tensorboard", "optuna", "matplotlib", "sklearn", "datasets", "tokenizers")
+HEAVY = ("tensorboard", "optuna", "matplotlib", "sklearn", "datasets", "tokenizers", "pandas")
 
 
 def test_import_is_quick_and_leaves_heavy_libraries_alone():

@@ -6,13 +6,14 @@ from intro_lm.training.history import History, Record
 from intro_lm.training.loop import NonFiniteLossError, train
 from intro_lm.training.range_test import learning_rate_range_test
 from intro_lm.training.settings import Settings
-from intro_lm.training.tracking import Tracker, load_runs
+from intro_lm.training.tracking import Recorder, Tracker, load_runs
 
 __all__ = [
     "CheckpointError",
     "History",
     "NonFiniteLossError",
     "Record",
+    "Recorder",
     "Settings",
     "Tracker",
     "choose_device",

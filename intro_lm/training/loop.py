@@ -25,7 +25,7 @@ from intro_lm.training.device import (
 )
 from intro_lm.training.history import History, Record
 from intro_lm.training.settings import Settings
-from intro_lm.training.tracking import Tracker
+from intro_lm.training.tracking import Recorder
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -39,7 +39,7 @@ def train(
     *,
     loss: Loss = cross_entropy,
     validation: AnyBatches | None = None,
-    tracker: Tracker | None = None,
+    tracker: Recorder | None = None,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
