@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,9 +17,20 @@ def main(arguments: list[str] | None = None) -> int:
     actions.add_parser("list", help="every dataset, its licence and source, and whether it is here")
     for action, purpose in (("fetch", "bring into the cache"), ("show", "rows, lengths, examples")):
         actions.add_parser(action, help=purpose).add_argument("name", metavar="NAME")
+    search = commands.add_parser("sweep", help="search hyperparameters; goes on where it stopped")
+    search.add_argument(
+        "space", metavar="SPACE.toml", help="what to search: see intro_lm.sweep_file"
+    )
+    search.add_argument("--study", required=True, help="the study's file, or a database's URL")
+    search.add_argument("--name", default="sweep", help="which study of a database (sweep)")
+    search.add_argument("--trials", type=int, default=40, help="trials in the end (40)")
+    search.add_argument("--workers", type=int, default=1, help="processes (1)")
+    search.add_argument("--runs", help="folder for TensorBoard (the study's, without its ending)")
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         return doctor()
+    if chosen.command == "sweep":
+        return run_sweep(chosen)
     return list_datasets() if chosen.action == "list" else dataset_named(chosen.name, chosen.action)
 
 
@@ -57,6 +69,46 @@ def dataset_named(name: str, action: str) -> int:
         print(error, file=sys.stderr)
         return 1
     print(summarise(corpus) if action == "show" else f"{name} is here")
+    return 0
+
+
+def run_sweep(chosen: argparse.Namespace) -> int:
+    """Run or go on with a sweep and print its best trial; 1 if it can't be run, 130 if stopped."""
+    from intro_lm import data
+    from intro_lm.sweep import SweepFailedError, sweep
+    from intro_lm.sweep_file import read_sweep
+
+    in_database = "://" in chosen.study
+    beside = Path("runs") / chosen.name if in_database else Path(chosen.study).with_suffix("")
+    runs = chosen.runs or str(beside)
+    try:
+        asked = read_sweep(chosen.space)
+        data.load(asked.experiment.dataset)
+        study = sweep(
+            asked.experiment,
+            asked.space,
+            trials=chosen.trials,
+            study=chosen.study,
+            name=chosen.name,
+            sampler=asked.sampler,
+            pruner=asked.pruner,
+            seed=asked.seed,
+            workers=chosen.workers,
+            runs=runs,
+        )
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    except KeyError as error:
+        print(error.args[0], file=sys.stderr)
+        return 1
+    except (ValueError, OSError, SweepFailedError, data.DatasetUnavailableError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
+    for name, value in study.best_params.items():
+        print(f"  {name} = {value}")
+    print(f"every trial's curves: tensorboard --logdir {runs}")
     return 0
 
 

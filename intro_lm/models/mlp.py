@@ -10,18 +10,20 @@ OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(
 
 
 class MLP(nn.Module):
-    """A shared embedding, one tanh layer and a softmax over the next token.
+    """A shared embedding, a tanh layer or several, and a softmax over the next token.
 
     With x the concatenated embeddings of the context, the logits are b + U tanh(d + Hx), plus Wx
-    with `direct` (Bengio et al. 2003, equation 1). The defaults are the model of the makemore
-    lectures, 11,897 parameters on 26 letters and a boundary.
+    with `direct` (Bengio et al. 2003, equation 1). Further tanh layers, which the paper doesn't
+    have, come between H and U. The defaults are the model of the makemore lectures, 11,897
+    parameters on 26 letters and a boundary.
 
     Args:
         vocabulary_size: number of tokens V.
         context_length: tokens T that predict the next.
         embedding_size: numbers E that stand for a token.
-        hidden_size: units H of the tanh layer.
+        hidden_size: units H of each tanh layer.
         direct: adds the paper's direct input-to-output connections W.
+        hidden_layers: tanh layers.
         generator: draws the initial weights; without it PyTorch's global one does.
 
     >>> sum(p.numel() for p in MLP(27).parameters())
@@ -35,6 +37,7 @@ class MLP(nn.Module):
         embedding_size: int = 10,
         hidden_size: int = 200,
         direct: bool = False,
+        hidden_layers: int = 1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -43,6 +46,7 @@ class MLP(nn.Module):
             "context_length": context_length,
             "embedding_size": embedding_size,
             "hidden_size": hidden_size,
+            "hidden_layers": hidden_layers,
         }
         for name, size in sizes.items():
             if not isinstance(size, int) or size < 1:
@@ -51,12 +55,19 @@ class MLP(nn.Module):
         concatenated = context_length * embedding_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.hidden = nn.Linear(concatenated, hidden_size)
+        self.deeper = nn.ModuleList(
+            nn.Linear(hidden_size, hidden_size) for _ in range(hidden_layers - 1)
+        )
         self.output = nn.Linear(hidden_size, vocabulary_size)
         self.direct = nn.Linear(concatenated, vocabulary_size, bias=False) if direct else None
         with torch.no_grad():
             self.embedding.weight.normal_(generator=generator)
             self.hidden.weight.normal_(0, TANH_GAIN / concatenated**0.5, generator=generator)
             self.output.weight.normal_(0, OUTPUT_SCALE / hidden_size**0.5, generator=generator)
+            for layer in self.deeper:
+                assert isinstance(layer, nn.Linear)
+                layer.weight.normal_(0, TANH_GAIN / hidden_size**0.5, generator=generator)
+                nn.init.zeros_(layer.bias)
             nn.init.zeros_(self.hidden.bias)
             nn.init.zeros_(self.output.bias)
             if self.direct is not None:
@@ -73,5 +84,8 @@ class MLP(nn.Module):
             (B, V) logits.
         """
         x = self.embedding(inputs).flatten(1)  # (B, T·E)
-        logits = self.output(torch.tanh(self.hidden(x)))  # (B, V)
+        hidden = torch.tanh(self.hidden(x))  # (B, H)
+        for layer in self.deeper:
+            hidden = torch.tanh(layer(hidden))
+        logits = self.output(hidden)  # (B, V)
         return logits if self.direct is None else logits + self.direct(x)

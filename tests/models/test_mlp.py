@@ -45,3 +45,19 @@ def test_the_generator_alone_decides_the_initial_weights():
 def test_a_size_below_one_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
         MLP(27, **{name: 0})
+
+
+def test_further_layers_are_tanh_layers_of_the_same_size():
+    model = MLP(11, context_length=4, embedding_size=3, hidden_size=5, hidden_layers=3)
+    inputs = torch.randint(0, 11, (6, 4))
+    hidden = torch.tanh(model.hidden(model.embedding(inputs).flatten(1)))
+    for layer in model.deeper:
+        hidden = torch.tanh(hidden @ layer.weight.T + layer.bias)
+    torch.testing.assert_close(model(inputs), model.output(hidden))
+    assert count(model) - count(MLP(11, 4, 3, 5)) == 2 * (5 * 5 + 5)
+
+
+def test_the_first_loss_of_a_deep_model_is_near_log_of_the_vocabulary_size():
+    model = MLP(27, hidden_layers=4, generator=torch.Generator().manual_seed(0))
+    inputs, targets = torch.randint(0, 27, (500, 3)), torch.randint(0, 27, (500,))
+    assert cross_entropy(model(inputs), targets).item() == pytest.approx(math.log(27), abs=0.02)

@@ -1,0 +1,169 @@
+"""What one trial of a sweep does: train a model on a dataset with given hyperparameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from intro_lm import data
+from intro_lm.data import Batches, Vocabulary, context_windows
+from intro_lm.evaluation import evaluate
+from intro_lm.models import MLP
+from intro_lm.training import History, Settings, train
+
+if TYPE_CHECKING:
+    from intro_lm.search_space import Value
+    from intro_lm.sweep import TrialRecorder
+    from intro_lm.training import Recorder
+
+MODEL = {
+    "context_length": 3,
+    "embedding_size": 10,
+    "hidden_size": 200,
+    "hidden_layers": 1,
+    "direct": False,
+}
+BATCH_SIZE = 1024
+EVALUATION_BATCH_SIZE = 8192
+NOT_SEARCHED = ("seed", "device", "log_every", "checkpoint_every")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An MLP, trained on one dataset's characters and evaluated on its validation split.
+
+    Its hyperparameters are those of `MLP`, those of `Settings`, and `batch_size`; what is neither
+    fixed nor searched has notebook 01's baseline value. Called with hyperparameters it trains and
+    returns the validation loss after the last step, which makes it a sweep's objective.
+
+    Args:
+        dataset: a name of the catalogue.
+        fixed: hyperparameters that every trial shares.
+        seed: of the initial weights and the order of the batches, the same in every trial.
+
+    Raises:
+        ValueError: a fixed hyperparameter is unknown, of the wrong type or out of its range; the
+            message names it.
+    """
+
+    dataset: str = "names"
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in self.fixed.items():
+            known = hyperparameters()
+            if name not in known:
+                raise ValueError(
+                    f"fixed.{name} is not a hyperparameter; there are {', '.join(sorted(known))}"
+                )
+            kinds = (int, float) if known[name] is float else (known[name],)
+            if type(value) not in kinds:
+                raise ValueError(f"fixed.{name} is {value!r}; its type is {known[name].__name__}")
+
+        self.settings(self.fixed, self.seed)
+
+    @property
+    def known(self) -> dict[str, type]:
+        """The hyperparameters that can be searched, and their types."""
+        return {name: kind for name, kind in hyperparameters().items() if name not in self.fixed}
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What tells this experiment from another."""
+        return dataclasses.asdict(self)
+
+    def __call__(
+        self, parameters: Mapping[str, Value], recorder: TrialRecorder | None = None
+    ) -> float:
+        if recorder is not None:
+            recorder.steps = self.settings({**self.fixed, **parameters}, self.seed).steps
+        return self.fit(parameters, recorder=recorder)[1].validation_losses[-1][1]
+
+    def fit(
+        self,
+        parameters: Mapping[str, Value] | None = None,
+        *,
+        seed: int | None = None,
+        recorder: Recorder | None = None,
+    ) -> tuple[MLP, History]:
+        """Train once.
+
+        Args:
+            parameters: hyperparameters besides the fixed ones.
+            seed: in place of the experiment's own.
+            recorder: where the records go.
+        """
+        chosen = {**self.fixed, **(parameters or {})}
+        unknown = chosen.keys() - hyperparameters().keys()
+        if unknown:
+            raise ValueError(f"{min(unknown)} is not a hyperparameter of this experiment")
+        seed = self.seed if seed is None else seed
+        settings = self.settings(chosen, seed)
+        model_arguments: dict[str, Any] = {
+            name: chosen.get(name, default) for name, default in MODEL.items()
+        }
+        generator = torch.Generator().manual_seed(seed)
+        model = MLP(len(_vocabulary(self.dataset)), **model_arguments, generator=generator)
+        inputs, targets = _windows(self.dataset, model.context_length, "train")
+        batch_size: Any = chosen.get("batch_size", BATCH_SIZE)
+        history = train(
+            model,
+            Batches(inputs, targets, batch_size, seed=seed),
+            settings,
+            validation=self._batches("validation", model),
+            tracker=recorder,
+            progress=False,
+        )
+        return model, history
+
+    def evaluate(self, model: MLP, part: str) -> float:
+        """A trained model's loss on a split of the dataset, in nats a token."""
+        return evaluate(model, self._batches(part, model).epoch(0))
+
+    def _batches(self, part: str, model: MLP) -> Batches:
+        inputs, targets = _windows(self.dataset, model.context_length, part)
+        return Batches(inputs, targets, EVALUATION_BATCH_SIZE, shuffle=False)
+
+    def settings(self, parameters: Mapping[str, Value], seed: int) -> Settings:
+        """The settings among the hyperparameters; a record is written at each evaluation."""
+        names = {each.name for each in dataclasses.fields(Settings)}
+        given: dict[str, Any] = {name: parameters[name] for name in parameters if name in names}
+        every = given.get("evaluate_every", Settings.evaluate_every)
+        return Settings(**given, seed=seed, log_every=every)
+
+
+@lru_cache(maxsize=1)
+def hyperparameters() -> dict[str, type]:
+    """Every hyperparameter of an experiment and its type."""
+    hints = typing.get_type_hints(Settings)
+    known = {name: float if kind == float | None else kind for name, kind in hints.items()}
+    model = {name: type(default) for name, default in MODEL.items()}
+    kept = {name: kind for name, kind in known.items() if name not in NOT_SEARCHED}
+    return {**model, "batch_size": int, **kept}
+
+
+@lru_cache(maxsize=24)
+def _windows(dataset: str, context_length: int, part: str) -> tuple[Tensor, Tensor]:
+    """Every context window of a split and what follows it."""
+    return context_windows(_vocabulary(dataset), _corpus(dataset)[part], context_length)
+
+
+@lru_cache(maxsize=1)
+def _vocabulary(dataset: str) -> Vocabulary:
+    """Every character of the dataset, so that no split holds an unknown one."""
+    return Vocabulary.from_texts(itertools.chain.from_iterable(_corpus(dataset).values()))
+
+
+@lru_cache(maxsize=1)
+def _corpus(dataset: str) -> dict[str, list[str]]:
+    corpus = data.load(dataset)
+    return {part: list(corpus[part]["text"]) for part in ("train", "validation", "test")}

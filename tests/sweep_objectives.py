@@ -1,0 +1,33 @@
+"""Objectives that worker processes can import."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SPACE = {"x": {"uniform": [-1.0, 1.0]}, "n": {"integer": [1, 5]}}
+
+
+def parabola(parameters, recorder):
+    return parameters["x"] ** 2 + parameters["n"] / 5
+
+
+def slow_parabola(parameters, recorder):
+    time.sleep(0.2)
+    return parabola(parameters, recorder)
+
+
+@dataclass
+class Crash:
+    """Kills its own process at the first trial with a positive x, once."""
+
+    marker: str
+
+    def __call__(self, parameters, recorder):
+        time.sleep(0.1)
+        marker = Path(self.marker)
+        if parameters["x"] > 0 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parabola(parameters, recorder)
