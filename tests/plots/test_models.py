@@ -1,25 +1,10 @@
-"""What the figures say: their labels, their data, and that nothing warns."""
+"""What the figures of models say: their labels, their data, and that nothing warns."""
 
-import warnings
-
-import matplotlib
 import pytest
 import torch
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from intro_lm import plots
 from intro_lm.training import History, Record
-
-
-@pytest.fixture
-def axes():
-    figure, axes = plt.subplots()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield axes
-    plt.close(figure)
 
 
 def history(*validation):

@@ -1,8 +1,4 @@
-"""Figures that more than one notebook draws.
-
-Each function draws into the axes it is given (or the current ones) and returns them. A kind of
-model keeps its colour and marker throughout the curriculum, so that figures read in greyscale too.
-"""
+"""Figures of models and of their training: loss curves, range tests, embeddings, rankings."""
 
 from __future__ import annotations
 
