@@ -30,7 +30,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-OWNER, REPLACES, SURPLUS, ERROR = "owner", "replaces", "surplus", "error"
+OWNER, REPLACES, SURPLUS = "owner", "replaces", "surplus"
+ERROR, SECONDS = "error", "training_seconds"
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 120  # of a database's workers
 JOURNAL_BEGINS = b'{"op_code":'
 OWNERLESS_SECONDS = 5  # how long a live worker may take to sign the trial that it has just drawn
@@ -40,18 +41,22 @@ class StudyMismatchError(ValueError):
     """The study that was named is of another sweep, or no study at all."""
 
 
-def open_study(address: str | Path | None, name: str, promise: Mapping[str, Any]) -> Study:
+def open_study(
+    address: str | Path | None, name: str, promise: Mapping[str, Any] | None = None
+) -> Study:
     """Open a study, or begin it.
 
     Args:
         address: a file, a database's URL such as `postgresql://…`, or None for memory.
         name: which study, where a database holds several.
         promise: what the sweep is (its space, sampler, seed…); must be that of the study found.
+            None opens a study to look at it.
 
     Raises:
         StudyMismatchError: the file is no study, or of another project; or the study's promise is
             another one, and the message names the entry.
         OSError: the file's folder can't be written to.
+        KeyError: there is no such study to look at.
     """
     storage, is_file = _storage(address)
     names = optuna.study.get_all_study_names(storage)
@@ -59,6 +64,8 @@ def open_study(address: str | Path | None, name: str, promise: Mapping[str, Any]
         raise StudyMismatchError(
             f"{address} holds the study {names[0]!r}, not {name!r}; choose another file"
         )
+    if promise is None:
+        return optuna.load_study(study_name=name, storage=storage)
     if name not in names:
         optuna.create_study(
             storage=storage, study_name=name, direction="minimize", load_if_exists=True

@@ -34,6 +34,7 @@ from tqdm import tqdm
 from intro_lm.search_space import SlotSampler, Space, Value, distributions, grid
 from intro_lm.study_storage import (
     ERROR,
+    SECONDS,
     SURPLUS,
     counted,
     open_study,
@@ -68,12 +69,17 @@ class TrialRecorder:
     trial: Trial
     tracker: Tracker | None = None
     steps: int | None = None
+    begun: float | None = None
+    seconds: float = 0.0  # of training and evaluation, up to the latest record
 
     def start(self, step: int) -> None:
+        self.begun = time.perf_counter()
         if self.tracker is not None:
             self.tracker.start(step)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
+        if self.begun is not None:
+            self.seconds = time.perf_counter() - self.begun
         if self.tracker is not None:
             self.tracker.log(step, scalars)
         loss = scalars.get("loss/validation")
@@ -165,6 +171,11 @@ def sweep(
     return here
 
 
+def training_seconds(study: Study) -> list[float]:
+    """Seconds that each trial spent in the training loop, in the order in which they were drawn."""
+    return [trial.user_attrs.get(SECONDS, 0.0) for trial in counted(study)]
+
+
 def best_so_far(study: Study) -> list[float]:
     """The lowest loss after each trial, in the order in which they were drawn.
 
@@ -236,12 +247,12 @@ def _run_trial(
         trial.set_user_attr(SURPLUS, True)
         raise SweepFailedError("another worker had drawn the last trial")
     parameters = {each: _suggest(trial, each, space[each]) for each in space}
-    tracker, finished = None, False
+    recorder, finished = TrialRecorder(trial), False
     try:
         if runs is not None:
-            tracker = Tracker(Path(runs) / f"trial-{trial.number:03d}")
-            tracker.hyperparameters(parameters)
-        loss = objective(parameters, TrialRecorder(trial, tracker))
+            recorder.tracker = Tracker(Path(runs) / f"trial-{trial.number:03d}")
+            recorder.tracker.hyperparameters(parameters)
+        loss = objective(parameters, recorder)
         finished = True
         return loss
     except KeyboardInterrupt:
@@ -254,8 +265,9 @@ def _run_trial(
         trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
         raise
     finally:
-        if tracker is not None:
-            tracker.close("success" if finished else "failure")
+        trial.set_user_attr(SECONDS, round(recorder.seconds, 3))
+        if recorder.tracker is not None:
+            recorder.tracker.close("success" if finished else "failure")
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Value:

@@ -8,8 +8,10 @@ from intro_lm.data import Batches, Subwords, Vocabulary, context_windows
 from intro_lm.evaluation import (
     bits_per_character,
     cross_entropy,
+    difference_interval,
     evaluate,
     evaluate_bits,
+    interval,
     perplexity,
 )
 
@@ -120,3 +122,36 @@ def test_bits_per_character_of_a_character_model_are_its_loss_over_log_2(
         loss / math.log(2)
     )
     assert model.training
+
+
+def test_intervals_are_students_and_welchs():
+    first, second = [2.1, 2.3, 2.2, 2.4], [2.0, 2.05, 2.1]
+    # By the tables: t(0.975, 3) = 3.18245; Welch's degrees of freedom are 4.26 here.
+    mean, half = 2.25, 3.18245 * 0.129099 / 2
+    assert interval(first) == pytest.approx((mean - half, mean + half), abs=1e-4)
+    from scipy import stats
+
+    welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert difference_interval(first, second) == pytest.approx((welch.low, welch.high))
+    paired = stats.ttest_rel(first[:3], second).confidence_interval(0.9)
+    found = difference_interval(first[:3], second, paired=True, confidence=0.9)
+    assert found == pytest.approx((paired.low, paired.high))
+
+
+def test_an_interval_holds_the_mean_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(1000, 5, generator=generator).tolist()
+    held = sum(low <= 0 <= high for low, high in map(interval, samples))
+    assert 925 <= held <= 975
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_one_seed_has_no_interval(values):
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        interval(values)
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        difference_interval([1.0, 2.0], values)
+
+
+def test_equal_values_give_an_interval_without_width():
+    assert difference_interval([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5)

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from intro_lm import sweep as module
 from intro_lm.study_storage import StudyMismatchError, counted, open_study, slot_of
-from intro_lm.sweep import SweepFailedError, best_so_far, sweep
+from intro_lm.sweep import SweepFailedError, best_so_far, sweep, training_seconds
 from tests.sweep_objectives import SPACE, Crash, parabola, slow_parabola
 
 
@@ -137,6 +137,17 @@ def test_best_so_far_falls_at_completed_trials_alone():
         return loss
 
     assert best_so_far(run(trains, trials=5)) == [3.0, 3.0, 2.0, 2.0, 1.0]
+
+
+def test_the_seconds_in_the_training_loop_are_kept():
+    def trains(parameters, recorder):
+        time.sleep(0.2)  # building the model is not training it
+        recorder.start(0)
+        time.sleep(0.3)
+        recorder.log(1, {"loss/train": 1.0})
+        return 1.0
+
+    assert training_seconds(run(trains, trials=2)) == pytest.approx([0.3, 0.3], abs=0.15)
 
 
 def test_two_workers_share_a_study_and_draw_what_one_would(tmp_path):

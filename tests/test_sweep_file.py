@@ -6,6 +6,7 @@ import pytest
 
 from intro_lm.__main__ import main
 from intro_lm.sweep_file import read_sweep
+from intro_lm.training import load_runs
 
 WHOLE = """
 dataset = "names"
@@ -71,6 +72,10 @@ def test_the_command_prints_the_best_trial_and_leaves_a_run_a_trial(tmp_path, ca
     assert "best" in err
     runs = sorted(folder.name for folder in (tmp_path / "runs" / "sweep").iterdir())
     assert runs == ["trial-000", "trial-001", "trial-002"]
+    table = load_runs(tmp_path / "runs" / "sweep").groupby("run", observed=True).last()
+    best = table["loss/validation"].min()
+    assert f"validation loss {best:.4f}" in out
+    assert table["hparams/hidden_size"].between(4, 16).all()
 
 
 @pytest.mark.parametrize(

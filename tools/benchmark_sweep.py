@@ -1,0 +1,67 @@
+"""How much of a sweep is training, and what a second worker gains: `tools/benchmark.py sweep`.
+
+The whole command is timed, from its start to its end, with one thread a worker.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from intro_lm.study_storage import counted, open_study
+from intro_lm.sweep import training_seconds
+
+TRIALS = 40
+SPACE = """
+dataset = "names"
+sampler = "random"
+[fixed]
+steps = 1000
+[space]
+learning_rate = { log-uniform = [0.005, 0.05] }
+"""
+
+
+def command_seconds(folder: Path, workers: int) -> tuple[float, float]:
+    """Seconds of one sweep from a shell's view, and seconds spent in training loops."""
+    study = folder / f"{workers}.log"
+    command = [sys.executable, "-m", "intro_lm", "sweep", "space.toml", "--study", study.name]
+    begin = time.perf_counter()
+    subprocess.run(
+        [*command, "--trials", str(TRIALS), "--workers", str(workers)],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    seconds = time.perf_counter() - begin
+    kept = open_study(study, "sweep")
+    assert len(counted(kept)) == TRIALS
+    return seconds, sum(training_seconds(kept))
+
+
+def report(repeats: int) -> None:
+    """Print each repeat and the medians."""
+    outside, gains = [], []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "space.toml").write_text(SPACE, encoding="utf-8")
+            one, training = command_seconds(folder, 1)
+            two, _ = command_seconds(folder, 2)
+        outside.append(1 - training / one)
+        gains.append(one / two)
+        print(
+            f"  one worker {one:6.1f} s, {training / TRIALS:.2f} s of training a trial, "
+            f"{outside[-1]:.1%} outside training   two workers {two:6.1f} s, "
+            f"{gains[-1]:.2f} times as many trials a minute",
+            flush=True,
+        )
+    print(f"median outside training {statistics.median(outside):.1%}")
+    print(f"median gain of a second worker {statistics.median(gains):.2f}")
