@@ -11,6 +11,7 @@ import requests
 from PIL import Image
 
 from intro_lm.data import Batches
+from intro_lm.models import MLP
 from intro_lm.training import Settings, Tracker, load_runs, train
 from tools import screenshot
 
@@ -26,8 +27,6 @@ browser = pytest.mark.skipif(screenshot.find_browser() is None, reason="no Chrom
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, windows, vocabulary):
     """A folder with two runs, and the history of each."""
-    from intro_lm.models import MLP
-
     folder = tmp_path_factory.mktemp("runs")
     histories = {}
     for name, values in RUNS.items():
