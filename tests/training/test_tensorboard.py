@@ -1,0 +1,198 @@
+"""What a genuine TensorBoard makes of what `Tracker` writes: over HTTP, and in a browser."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from intro_lm.data import Batches
+from intro_lm.models import MLP
+from intro_lm.training import Settings, Tracker, load_runs, train
+from tools import screenshot
+
+ROOT = Path(__file__).parents[2]
+RUNS = {
+    "slow": {"learning_rate": 0.001, "hidden_size": 16, "optimizer": "sgd", "clipped": True},
+    "quick": {"learning_rate": 0.03, "hidden_size": 16, "optimizer": "adamw", "clipped": False},
+}
+STATUSES = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
+browser = pytest.mark.skipif(screenshot.find_browser() is None, reason="no Chromium is installed")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, windows, vocabulary):
+    """A folder with two runs, and the history of each."""
+    folder = tmp_path_factory.mktemp("runs")
+    histories = {}
+    for name, values in RUNS.items():
+        tracker = Tracker(folder / name)
+        tracker.hyperparameters(values)
+        rate, optimizer = values["learning_rate"], values["optimizer"]
+        settings = Settings(
+            steps=20, log_every=5, evaluate_every=5, learning_rate=rate, optimizer=optimizer
+        )
+        histories[name] = train(
+            MLP(len(vocabulary), hidden_size=16),
+            Batches(*windows, batch_size=64),
+            settings,
+            validation=Batches(*windows, shuffle=False),
+            tracker=tracker,
+            progress=False,
+        )
+        tracker.close("success")
+    return folder, histories
+
+
+@pytest.fixture(scope="module")
+def address(runs):
+    with screenshot.tensorboard(runs[0]) as address:
+        yield address
+
+
+def ask(address, path, json=None, **query):
+    with requests.Session() as session:
+        session.trust_env = False  # a user's proxy must not be asked for the loopback
+        url = f"{address}data/{path}"
+        answer = session.post(url, json=json) if json else session.get(url, params=query)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def rows(address):
+    """The rows of the HParams page, by name."""
+    query = {"allowedStatuses": STATUSES, "colParams": [], "startIndex": 0, "sliceSize": 100}
+    groups = ask(address, "plugin/hparams/session_groups", json=query)["sessionGroups"]
+    return {group["name"]: group for group in groups}
+
+
+def test_the_server_shows_the_runs_that_were_written(address):
+    assert sorted(ask(address, "runs")) == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_scalars_come_back_as_they_were_logged(address, runs, name):
+    records = runs[1][name].records
+    assert len(records) == 4
+    for tag in records[0].scalars():
+        values = ask(address, "plugin/scalars/scalars", run=name, tag=tag)
+        assert [step for _, step, _ in values] == [record.step for record in records]
+        logged = [record.scalars()[tag] for record in records]
+        assert [value for *_, value in values] == pytest.approx(logged)
+
+
+def test_the_table_holds_what_the_server_shows(address, runs):
+    table = load_runs(runs[0])
+    for name, run in table.groupby("run"):
+        values = ask(address, "plugin/scalars/scalars", run=name, tag="loss/validation")
+        assert [(step, value) for _, step, value in values] == list(
+            zip(run["step"], run["loss/validation"], strict=True)
+        )
+
+
+def test_hyperparameters_and_final_loss_stand_in_a_row_a_run(address, runs):
+    found = rows(address)
+    assert sorted(found) == ["quick", "slow"]
+    for name, values in RUNS.items():
+        assert found[name]["hparams"] == values
+        assert isinstance(found[name]["hparams"]["clipped"], bool)
+        (session,) = found[name]["sessions"]
+        assert (session["name"], session["status"]) == (name, "STATUS_SUCCESS")
+        (metric,) = found[name]["metricValues"]
+        assert metric["name"]["tag"] == "loss/validation"
+        assert metric["trainingStep"] == 20
+        assert metric["value"] == pytest.approx(runs[1][name].validation_losses[-1][1])
+
+
+def test_the_experiment_names_hyperparameters_and_metric(address):
+    experiment = ask(address, "plugin/hparams/experiment", json={"experimentName": ""})
+    assert {info["name"]: info["type"] for info in experiment["hparamInfos"]} == {
+        "learning_rate": "DATA_TYPE_FLOAT64",
+        "hidden_size": "DATA_TYPE_FLOAT64",
+        "optimizer": "DATA_TYPE_STRING",
+        "clipped": "DATA_TYPE_BOOL",
+    }
+    assert [info["name"]["tag"] for info in experiment["metricInfos"]] == ["loss/validation"]
+
+
+def test_runs_have_their_row_from_the_start_and_keep_it_when_resumed(tmp_path):
+    """Two runs of the same hyperparameters are two rows, one of them under way."""
+    for name, steps in (("resumed", (0, 20)), ("begun", ())):
+        for start in steps:
+            tracker = Tracker(tmp_path / name, resume=True)
+            tracker.hyperparameters({"learning_rate": 0.1})
+            tracker.start(start)
+            for step in (10, 20, 30):
+                tracker.log(start + step, {"loss/validation": start + step})
+            tracker.close("failure" if start else None)
+        if not steps:
+            Tracker(tmp_path / name).hyperparameters({"learning_rate": 0.1})
+    with screenshot.tensorboard(tmp_path) as address:
+        found = rows(address)
+        values = ask(address, "plugin/scalars/scalars", run="resumed", tag="loss/validation")
+    assert {name: row["hparams"] for name, row in found.items()} == {
+        "resumed": {"learning_rate": 0.1},
+        "begun": {"learning_rate": 0.1},
+    }
+    statuses = {name: row["sessions"][0]["status"] for name, row in found.items()}
+    assert statuses == {"resumed": "STATUS_FAILURE", "begun": "STATUS_UNKNOWN"}
+    assert [step for _, step, _ in values] == [10, 20, 30, 40, 50]
+
+
+@browser
+@pytest.mark.parametrize(
+    ("page", "query", "words"),
+    [
+        ("timeseries", "tagFilter=loss", ["/train", "/validation"]),
+        (
+            "hparams",
+            "",
+            ["learning_rate", "hidden_size", "optimizer", "adamw", "sgd", "true", "false"],
+        ),
+    ],
+)
+def test_a_browser_shows_the_runs_and_their_final_losses(
+    address, runs, tmp_path, page, query, words
+):
+    picture = tmp_path / "page.png"
+    shown = screenshot.take(address, picture, page=page, size=(1000, 700), query=query)
+    for word in (*RUNS, *words):
+        assert word in shown
+    numbers = [float(number) for number in re.findall(r"^\d+\.\d+$", shown, re.MULTILINE)]
+    for name in RUNS:
+        final = runs[1][name].validation_losses[-1][1]
+        assert any(number == pytest.approx(final, abs=1e-4) for number in numbers)
+    with Image.open(picture) as image:
+        assert (image.format, image.size) == ("PNG", (1000, 700))
+        colours = image.convert("RGB").getcolors(1000 * 700)
+    assert len(colours) > 50
+    assert max(count for count, _ in colours) < 0.9 * 1000 * 700
+
+
+@browser
+def test_the_tool_pictures_a_folder_of_runs(runs, tmp_path):
+    picture = tmp_path / "hparams.png"
+    command = [sys.executable, "tools/screenshot.py", str(runs[0]), str(picture)]
+    done = subprocess.run(
+        [*command, "--page", "hparams", "--size", "800,600"],
+        cwd=ROOT,
+        env={**os.environ, "http_proxy": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(picture) as image:
+        assert image.size == (800, 600)
+
+
+def test_a_folder_without_runs_is_refused_before_anything_starts(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="no TensorBoard runs below"),
+        screenshot.tensorboard(tmp_path),
+    ):
+        pass
