@@ -79,11 +79,20 @@ def run_sweep(chosen: argparse.Namespace) -> int:
     from intro_lm.sweep_file import read_sweep
 
     in_database = "://" in chosen.study
-    beside = Path("runs") / chosen.name if in_database else Path(chosen.study).with_suffix("")
+    study_path = Path(chosen.study)
+    if in_database:
+        beside = Path("runs") / chosen.name
+    elif study_path.suffix:
+        beside = study_path.with_suffix("")
+    else:
+        beside = study_path.with_name(f"{study_path.name}-runs")
     runs = chosen.runs or str(beside)
     try:
         asked = read_sweep(chosen.space)
-        data.load(asked.experiment.dataset)
+        try:
+            data.load(asked.experiment.dataset)
+        except KeyError as error:
+            raise ValueError(error.args[0]) from error
         study = sweep(
             asked.experiment,
             asked.space,
@@ -99,11 +108,11 @@ def run_sweep(chosen: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         return 130
-    except KeyError as error:
-        print(error.args[0], file=sys.stderr)
-        return 1
     except (ValueError, OSError, SweepFailedError, data.DatasetUnavailableError) as error:
         print(error, file=sys.stderr)
+        return 1
+    if not any(trial.state.name == "COMPLETE" for trial in study.trials):
+        print("no trial has completed: they were pruned, failed, or run elsewhere still")
         return 1
     print(f"best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
     for name, value in study.best_params.items():

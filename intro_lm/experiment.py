@@ -33,6 +33,7 @@ MODEL = {
 }
 BATCH_SIZE = 1024
 EVALUATION_BATCH_SIZE = 8192
+SIZES = ("context_length", "embedding_size", "hidden_size", "hidden_layers", "batch_size")
 NOT_SEARCHED = ("seed", "device", "log_every", "checkpoint_every")
 
 
@@ -59,8 +60,8 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        known = hyperparameters()
         for name, value in self.fixed.items():
-            known = hyperparameters()
             if name not in known:
                 raise ValueError(
                     f"fixed.{name} is not a hyperparameter; there are {', '.join(sorted(known))}"
@@ -68,8 +69,7 @@ class Experiment:
             kinds = (int, float) if known[name] is float else (known[name],)
             if type(value) not in kinds:
                 raise ValueError(f"fixed.{name} is {value!r}; its type is {known[name].__name__}")
-
-        self.settings(self.fixed, self.seed)
+        self.require({})
 
     @property
     def known(self) -> dict[str, type]:
@@ -79,7 +79,7 @@ class Experiment:
     @property
     def description(self) -> dict[str, Any]:
         """What tells this experiment from another."""
-        return dataclasses.asdict(self)
+        return {"dataset": self.dataset, "fixed": dict(self.fixed), "seed": self.seed}
 
     def __call__(
         self, parameters: Mapping[str, Value], recorder: TrialRecorder | None = None
@@ -87,6 +87,23 @@ class Experiment:
         if recorder is not None:
             recorder.steps = self.settings({**self.fixed, **parameters}, self.seed).steps
         return self.fit(parameters, recorder=recorder)[1].validation_losses[-1][1]
+
+    def require(self, parameters: Mapping[str, Value]) -> None:
+        """Raise `ValueError` for hyperparameters that nothing can be trained with."""
+        chosen: dict[str, Any] = {**self.fixed, **parameters}
+        unknown = chosen.keys() - hyperparameters().keys()
+        if unknown:
+            raise ValueError(f"{min(unknown)} is not a hyperparameter of this experiment")
+        for name in SIZES:
+            if chosen.get(name, 1) < 1:
+                raise ValueError(f"{name} is {chosen[name]!r}; it must be at least 1")
+        self.settings(chosen, self.seed)
+
+    def loss(
+        self, parameters: Mapping[str, Value] | None = None, *, seed: int | None = None
+    ) -> float:
+        """The validation loss after one training, with a seed in place of the experiment's own."""
+        return self.fit(parameters, seed=seed)[1].validation_losses[-1][1]
 
     def fit(
         self,
@@ -102,10 +119,8 @@ class Experiment:
             seed: in place of the experiment's own.
             recorder: where the records go.
         """
+        self.require(parameters or {})
         chosen = {**self.fixed, **(parameters or {})}
-        unknown = chosen.keys() - hyperparameters().keys()
-        if unknown:
-            raise ValueError(f"{min(unknown)} is not a hyperparameter of this experiment")
         seed = self.seed if seed is None else seed
         settings = self.settings(chosen, seed)
         model_arguments: dict[str, Any] = {
@@ -127,11 +142,8 @@ class Experiment:
 
     def evaluate(self, model: MLP, part: str) -> float:
         """A trained model's loss on a split of the dataset, in nats a token."""
-        return evaluate(model, self._batches(part, model).epoch(0))
-
-    def _batches(self, part: str, model: MLP) -> Batches:
-        inputs, targets = _windows(self.dataset, model.context_length, part)
-        return Batches(inputs, targets, EVALUATION_BATCH_SIZE, shuffle=False)
+        device = model.embedding.weight.device
+        return evaluate(model, self._batches(part, model).to(device).epoch(0))
 
     def settings(self, parameters: Mapping[str, Value], seed: int) -> Settings:
         """The settings among the hyperparameters; a record is written at each evaluation."""
@@ -139,6 +151,10 @@ class Experiment:
         given: dict[str, Any] = {name: parameters[name] for name in parameters if name in names}
         every = given.get("evaluate_every", Settings.evaluate_every)
         return Settings(**given, seed=seed, log_every=every)
+
+    def _batches(self, part: str, model: MLP) -> Batches:
+        inputs, targets = _windows(self.dataset, model.context_length, part)
+        return Batches(inputs, targets, EVALUATION_BATCH_SIZE, shuffle=False)
 
 
 @lru_cache(maxsize=1)

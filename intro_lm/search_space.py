@@ -9,8 +9,9 @@ A space is a dict, or a table in a TOML file, from a hyperparameter's name to on
         "context_length": {"categorical": [3, 5, 8]},
     }
 
-`log-integer` is there too. A grid needs a number of `points` beside every range but a categorical
-one: `{"log-uniform": [0.001, 0.1], "points": 5}`. Without it an integer takes every value.
+`log-integer` is there too, and the order of the entries makes no difference. A grid needs a number
+of `points` beside every range but a categorical one: `{"log-uniform": [0.001, 0.1], "points": 5}`.
+Without it an integer takes every value.
 """
 
 from __future__ import annotations
@@ -53,16 +54,16 @@ def distributions(
     """
     if not space:
         raise ValueError("the space is empty; name at least one hyperparameter to search")
-    return {name: _distribution(name, entry, known) for name, entry in space.items()}
+    return {name: _distribution(name, space[name], known) for name in sorted(space)}
 
 
 def grid(space: Space) -> list[dict[str, Value]]:
-    """Every point of the space's grid, the last hyperparameter changing fastest.
+    """Every point of the space's grid, the hyperparameters in the order of their names.
 
     Raises:
         ValueError: a range has no number of points, or the grid has more than 10,000.
     """
-    axes = {name: _points(name, entry, distributions(space)[name]) for name, entry in space.items()}
+    axes = {name: _points(name, space[name], each) for name, each in distributions(space).items()}
     size = math.prod(len(points) for points in axes.values())
     if size > LARGEST_GRID:
         counts = " × ".join(f"{name} {len(points)}" for name, points in axes.items())
@@ -70,10 +71,10 @@ def grid(space: Space) -> list[dict[str, Value]]:
             f"the grid has {size:,} points ({counts}), over {LARGEST_GRID:,}; give fewer points, "
             "or use the sampler random"
         )
-    grid: list[dict[str, Value]] = [{}]
+    combinations: list[dict[str, Value]] = [{}]
     for name, points in axes.items():
-        grid = [{**point, name: value} for point in grid for value in points]
-    return grid
+        combinations = [{**each, name: value} for each in combinations for value in points]
+    return combinations
 
 
 class SlotSampler(BaseSampler):
@@ -99,8 +100,6 @@ class SlotSampler(BaseSampler):
         seed: int,
         slot_of: Callable[[Study, FrozenTrial], int],
     ) -> None:
-        if sampler not in SAMPLERS:
-            raise ValueError(f"sampler is {sampler!r}; use one of {', '.join(SAMPLERS)}")
         self._kind, self._seed, self._slot_of = sampler, seed, slot_of
         self._space = distributions(space)
         self._grid: list[dict[str, Value]] = []
@@ -124,14 +123,19 @@ class SlotSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        return {} if self._kind == "random" else self._space
+        return self._space
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        """All values at once, so that each is the same whichever of them are fixed already."""
         if self._kind == "grid":
             return dict(self._grid[self._slot % len(self._grid)])
-        return self._inner.sample_relative(study, trial, search_space)
+        values = self._inner.sample_relative(study, trial, search_space)
+        for name, each in search_space.items():
+            if name not in values:
+                values[name] = self._inner.sample_independent(study, trial, name, each)
+        return values
 
     def sample_independent(
         self,
@@ -148,7 +152,8 @@ def _distribution(
 ) -> BaseDistribution:
     if known is not None and name not in known:
         raise ValueError(
-            f"space.{name} is not a hyperparameter; there are {', '.join(sorted(known))}"
+            f"space.{name} is not a hyperparameter, or is fixed; there are "
+            f"{', '.join(sorted(known))}"
         )
     kinds = [key for key in entry if key != "points"] if isinstance(entry, Mapping) else []
     if len(kinds) != 1 or kinds[0] not in KINDS:
@@ -201,7 +206,7 @@ def _categorical(name: str, choices: Sequence[Any], wanted: type | None) -> Base
             raise ValueError(
                 f"space.{name}: the choice {choice!r} is not of {name}'s type, {wanted.__name__}"
             )
-    if len(set(map(repr, choices))) < len(choices):
+    if len(set(choices)) < len(choices):
         raise ValueError(f"space.{name}: a choice stands twice in {list(choices)!r}")
     return CategoricalDistribution(list(choices))
 
@@ -221,6 +226,8 @@ def _points(name: str, entry: Mapping[str, Any], distribution: BaseDistribution)
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     whole = isinstance(distribution, IntDistribution)
     low, high = distribution.low, distribution.high
+    if whole and "points" not in entry and high - low < LARGEST_GRID:
+        return list(range(int(low), int(high) + 1))
     count = entry.get("points", high - low + 1 if whole else None)
     if type(count) is not int or count < 2:
         raise ValueError(

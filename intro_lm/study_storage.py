@@ -1,10 +1,11 @@
 """Where a sweep's study lives, what stands in it, and whose turn it is.
 
-A study is a file (Optuna's journal, one line an operation, safe for several processes) or a
-database's URL, which workers on several machines can share. Its trials are of three sorts:
+A study is a file (Optuna's journal, one line an operation, safe for several processes of one
+machine) or a database's URL, which workers on several machines can share. Its trials are of three
+sorts:
 
-- a trial of its own, whose slot is the number of such trials before it;
-- a rerun, which takes the place of a trial whose worker died, with its slot and its values;
+- an original one, whose slot is the number of such trials before it;
+- a rerun, which takes the place of a trial that was cut off, with its slot and its values;
 - a surplus one, which a worker drew at the same moment as another drew the last one; it is failed
   at once and counts nowhere.
 """
@@ -15,9 +16,9 @@ import json
 import os
 import platform
 import re
+import time
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-OWNER, REPLACES, SURPLUS = "owner", "replaces", "surplus"
+OWNER, REPLACES, DEATHS, SURPLUS = "owner", "replaces", "deaths", "surplus"
 ERROR, SECONDS = "error", "training_seconds"
 HEARTBEAT_SECONDS, SILENT_SECONDS = 30, 120  # of a database's workers
 JOURNAL_BEGINS = b'{"op_code":'
 OWNERLESS_SECONDS = 5  # how long a live worker may take to sign the trial that it has just drawn
+MOST_DEATHS = 5  # of workers in one slot, before it is left failed
 
 
 class StudyMismatchError(ValueError):
@@ -42,48 +44,57 @@ class StudyMismatchError(ValueError):
 
 
 def open_study(
-    address: str | Path | None, name: str, promise: Mapping[str, Any] | None = None
+    address: str | Path | None, name: str, identity: Mapping[str, Any] | None = None
 ) -> Study:
     """Open a study, or begin it.
 
     Args:
         address: a file, a database's URL such as `postgresql://…`, or None for memory.
         name: which study, where a database holds several.
-        promise: what the sweep is (its space, sampler, seed…); must be that of the study found.
-            None opens a study to look at it.
+        identity: what the sweep is (its space, sampler, seed…), plain data; must be that of the
+            study found. None opens a study to look at it.
 
     Raises:
-        StudyMismatchError: the file is no study, or of another project; or the study's promise is
-            another one, and the message names the entry.
+        StudyMismatchError: the file is no study, is damaged or of another project; or the study is
+            of another sweep, and the message names the entry.
         OSError: the file's folder can't be written to.
         KeyError: there is no such study to look at.
     """
-    storage, is_file = _storage(address)
-    names = optuna.study.get_all_study_names(storage)
-    if is_file and names and name not in names:
+    shown = _without_password(address)
+    another = "another file" if _is_file(address) else "another --name"
+    try:
+        storage = _storage(address)
+        names = optuna.study.get_all_study_names(storage)
+    except (json.JSONDecodeError, KeyError) as error:
         raise StudyMismatchError(
-            f"{address} holds the study {names[0]!r}, not {name!r}; choose another file"
-        )
-    if promise is None:
+            f"{shown} is damaged, or no study of a sweep; choose another file"
+        ) from error
+    if identity is None:
         return optuna.load_study(study_name=name, storage=storage)
+    if _is_file(address) and names and name not in names:
+        raise StudyMismatchError(
+            f"{shown} holds the study {names[0]!r}, not {name!r}; choose another file"
+        )
     if name not in names:
         optuna.create_study(
             storage=storage, study_name=name, direction="minimize", load_if_exists=True
         )
     study = optuna.load_study(study_name=name, storage=storage)
-    found = study.user_attrs.get("promise")
-    if found is None and not study.get_trials(deepcopy=False):  # killed before it was written
-        study.set_user_attr("promise", dict(promise))
-        found = json.loads(json.dumps(promise))
+    begun = bool(study.get_trials(deepcopy=False))  # before the identity, which is written first
+    found = study.user_attrs.get("identity")
+    asked = json.loads(json.dumps(identity))
+    if found is None and not begun:
+        study.set_user_attr("identity", asked)
+        found = asked
     if found is None:
         raise StudyMismatchError(
-            f"the study {name!r} in {address} was not made by intro_lm; choose another file or name"
+            f"the study {name!r} in {shown} was not made by intro_lm; choose {another}"
         )
-    for entry in sorted(promise.keys() | found.keys()):
-        if json.loads(json.dumps(promise.get(entry))) != found.get(entry):
+    for entry in sorted(asked.keys() | found.keys()):
+        if asked.get(entry) != found.get(entry):
             raise StudyMismatchError(
-                f"the study in {address} was begun with {entry} = {found.get(entry)!r}, not "
-                f"{promise.get(entry)!r}; choose another file for another sweep"
+                f"the study in {shown} was begun with {entry} = {found.get(entry)!r}, not "
+                f"{asked.get(entry)!r}; choose {another} for another sweep"
             )
     return study
 
@@ -108,11 +119,13 @@ def slot_of(study: Study, trial: FrozenTrial) -> int:
     )
 
 
-def _original(trials: list[FrozenTrial], trial: FrozenTrial) -> int:
-    """The number of the trial that this one, after all, stands for."""
-    while REPLACES in trial.user_attrs:
-        trial = trials[trial.user_attrs[REPLACES]]
-    return trial.number
+def is_taken(study: Study, trial: FrozenTrial) -> bool:
+    """Whether another rerun, queued at the same moment, stands for the same trial already."""
+    replaced = trial.user_attrs.get(REPLACES)
+    return replaced is not None and any(
+        other.user_attrs.get(REPLACES) == replaced
+        for other in study.get_trials(deepcopy=False)[: trial.number]
+    )
 
 
 def sign(trial: Trial) -> None:
@@ -121,33 +134,75 @@ def sign(trial: Trial) -> None:
     trial.set_user_attr(OWNER, [platform.node(), me.pid, me.create_time()])
 
 
-def replace(study: Study, trial: FrozenTrial) -> None:
-    """Have a trial's slot run again, with its values as far as they were drawn."""
-    trials = study.get_trials(deepcopy=False)
-    if all(other.user_attrs.get(REPLACES) != trial.number for other in trials):
-        study.enqueue_trial(dict(trial.params), user_attrs={REPLACES: trial.number})
+def replace(study: Study, trial: FrozenTrial, died: bool = True) -> None:
+    """Have a trial's slot run again, with its values as far as they were drawn.
 
-
-def replace_abandoned(study: Study) -> int:
-    """Replace the running trials whose process on this machine has died.
-
-    Returns:
-        How many trials were too fresh to tell, since nobody had signed them yet.
+    Args:
+        study: the trial's.
+        trial: what was cut off.
+        died: its process died, which may be the trial's own doing (too much memory): after
+            `MOST_DEATHS` the slot is left failed.
     """
-    unclear = 0
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    trials = study.get_trials(deepcopy=False)
+    deaths = trial.user_attrs.get(DEATHS, 0) + died
+    replaced = any(other.user_attrs.get(REPLACES) == trial.number for other in trials)
+    if not replaced and deaths < MOST_DEATHS:
+        values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        study.enqueue_trial(values, user_attrs={REPLACES: trial.number, DEATHS: deaths})
+
+
+class Watch:
+    """Finds running trials whose process has died.
+
+    Args:
+        study: whose trials.
+        address: where it is kept. A file belongs to one machine, whatever its name is today.
+        alone: this process runs nothing yet, so a trial that it owns was cut off.
+    """
+
+    def __init__(self, study: Study, address: str | Path | None, alone: bool) -> None:
+        self._study, self._shared, self._alone = study, not _is_file(address), alone
+        self._unsigned_since: dict[int, float] = {}
+
+    def replace_abandoned(self) -> int:
+        """Replace the trials whose process on this machine has died.
+
+        Returns:
+            How many trials are too fresh to tell, since nobody has signed them yet.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            optuna.storages.fail_stale_trials(self._study)  # of databases, whose workers give signs
+        unclear = 0
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            verdict = self._is_abandoned(trial)
+            unclear += verdict is None
+            if verdict:
+                replace(self._study, trial)
+                try:
+                    self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+                except optuna.exceptions.UpdateFinishedTrialError:
+                    continue  # another process did the same
+        self._alone = False
+        return unclear
+
+    def _is_abandoned(self, trial: FrozenTrial) -> bool | None:
+        """None where it can't be told yet."""
         owner = trial.user_attrs.get(OWNER)
         if owner is None:
-            assert trial.datetime_start is not None
-            age = (datetime.now() - trial.datetime_start).total_seconds()
-            if age < OWNERLESS_SECONDS:
-                unclear += 1
-                continue
-        elif owner[0] != platform.node() or _lives(*owner[1:]):
-            continue
-        replace(study, trial)
-        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-    return unclear
+            since = self._unsigned_since.setdefault(trial.number, time.monotonic())
+            return True if time.monotonic() - since > OWNERLESS_SECONDS else None
+        node, pid, created = owner
+        if self._shared and node != platform.node():
+            return False
+        return (self._alone and pid == os.getpid()) or not _lives(pid, created)
+
+
+def _original(trials: list[FrozenTrial], trial: FrozenTrial) -> int:
+    """The number of the trial that this one, after all, stands for."""
+    while REPLACES in trial.user_attrs:
+        trial = trials[trial.user_attrs[REPLACES]]
+    return trial.number
 
 
 def _lives(pid: int, create_time: float) -> bool:
@@ -159,23 +214,30 @@ def _lives(pid: int, create_time: float) -> bool:
         return False
 
 
-def _storage(address: str | Path | None) -> tuple[BaseStorage, bool]:
+def _is_file(address: str | Path | None) -> bool:
+    return address is not None and "://" not in str(address)
+
+
+def _without_password(address: str | Path | None) -> str:
+    return re.sub(r"://.*@", "://***@", str(address))
+
+
+def _storage(address: str | Path | None) -> BaseStorage:
     if address is None:
-        return optuna.storages.InMemoryStorage(), False
-    if "://" in str(address):
-        return _database(str(address)), False
+        return optuna.storages.InMemoryStorage()
+    if not _is_file(address):
+        return _database(str(address))
     path = Path(address)
     _prepare(path)
     backend = JournalFileBackend(str(path), lock_obj=_KernelLock(path))  # type: ignore[arg-type]
-    return JournalStorage(backend), True
+    return JournalStorage(backend)
 
 
 def _database(url: str) -> BaseStorage:
-    shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)  # no password in a message
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = RDBStorage(
+            return RDBStorage(
                 url,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=SILENT_SECONDS,
@@ -183,17 +245,13 @@ def _database(url: str) -> BaseStorage:
             )
     except (SQLAlchemyError, ImportError) as error:
         raise ValueError(
-            f"the study's database {shown!r} can't be opened ({error}); give a file, or a URL "
-            "such as sqlite:///runs/sweep.db"
+            f"the study's database {_without_password(url)!r} can't be opened "
+            f"({type(error).__name__}); give a file, or a URL such as sqlite:///runs/sweep.db"
         ) from error
-    return storage
 
 
 def _prepare(path: Path) -> None:
-    """Make sure that the file can be written, is a journal, and ends with a whole line.
-
-    A process killed while it wrote may leave half a line, which would spoil the one behind it.
-    """
+    """Make sure that the file can be written, and that it is a journal."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab"):
@@ -203,35 +261,34 @@ def _prepare(path: Path) -> None:
             error.errno,
             f"the study {path} can't be written ({error.strerror}); name another with --study",
         ) from error
-    with _lock_of(path), path.open("r+b") as file:
+    with path.open("rb") as file:
         begin = file.read(len(JOURNAL_BEGINS))
-        if begin != JOURNAL_BEGINS[: len(begin)]:
-            raise StudyMismatchError(f"{path} is not a study of a sweep; choose another file")
-        content_end = file.seek(0, os.SEEK_END)
-        while content_end > 0:
-            file.seek(content_end - 1)
-            if file.read(1) == b"\n":
-                break
-            content_end -= 1
-        file.truncate(content_end)
-
-
-def _lock_of(path: Path) -> filelock.FileLock:
-    return filelock.FileLock(path.with_name(path.name + ".lock"))
+    if begin != JOURNAL_BEGINS[: len(begin)]:
+        raise StudyMismatchError(f"{path} is not a study of a sweep; choose another file")
 
 
 class _KernelLock:
     """A lock between processes that the system releases when its holder dies.
 
     Optuna's own locks are files that a killed process leaves behind, and the next one waits half a
-    minute for.
+    minute for. Whoever takes the lock cuts off half a line that such a process may have left, which
+    would spoil the line behind it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = _lock_of(path)
+        self._path = path
+        self._lock = filelock.FileLock(path.with_name(path.name + ".lock"))
 
     def acquire(self) -> bool:
         self._lock.acquire()
+        with self._path.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                file.seek(end - 1)
+                if file.read(1) == b"\n":
+                    break
+                end -= 1
+            file.truncate(end)
         return True
 
     def release(self) -> None:

@@ -1,5 +1,6 @@
 """Objectives that worker processes can import."""
 
+import contextlib
 import os
 import signal
 import time
@@ -26,8 +27,8 @@ class Crash:
 
     def __call__(self, parameters, recorder):
         time.sleep(0.1)
-        marker = Path(self.marker)
-        if parameters["x"] > 0 and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        if parameters["x"] > 0:
+            with contextlib.suppress(FileExistsError):
+                Path(self.marker).touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
         return parabola(parameters, recorder)

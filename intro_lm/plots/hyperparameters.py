@@ -207,7 +207,7 @@ def importances(study: Study, title: str, axes: Axes | None = None, seed: int = 
     axes.bar_label(bars, [f"{share:.0%}" for _, share in rising], padding=3)
     axes.set_xlim(0, 1.15 * rising[-1][1])
     axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set(title=title, xlabel="share of the loss's variance (fANOVA)")
+    axes.set(title=title, xlabel="relative importance (fANOVA's main effects, which sum to 1)")
     return axes
 
 

@@ -151,10 +151,10 @@ def seed_noise(values: Mapping[str, Sequence[float]], title: str, axes: Axes | N
         points, above = np.array(values[name]), row + 0.22
         axes.plot(points, np.full(len(points), row), "o", color=COLOURS["MLP"], ms=7, alpha=0.6)
         mean = float(points.mean())
-        text, deviation = f"{mean:.3f} (1 seed)", 0.0
+        text, deviation = f"{mean:.4f} (1 seed)", 0.0
         if len(points) > 1:
             deviation = float(points.std(ddof=1))
-            text = f"{mean:.3f} ± {deviation:.3f} ({len(points)} seeds)"
+            text = f"{mean:.4f} ± {deviation:.4f} ({len(points)} seeds)"
         axes.errorbar(mean, above, xerr=deviation or None, fmt="d", color="black", capsize=4)
         axes.annotate(
             text, (mean, above), (0, 7), textcoords="offset points", ha="center", fontsize=9

@@ -260,7 +260,7 @@ def test_importances_are_shares_with_the_greatest_on_top(axes, study):
     assert sorted(labels) == sorted(name.replace("_", "\n") for name in NAMES)
     assert [text.get_text() for text in axes.texts] == [f"{share:.0%}" for share in shares]
     assert (axes.get_title(), axes.get_xlabel()) == (
-        "finding", "share of the loss's variance (fANOVA)",
+        "finding", "relative importance (fANOVA's main effects, which sum to 1)",
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def test_seed_noise_has_the_lowest_mean_on_top_with_its_deviation(axes):
     strips = [line for line in axes.lines if line.get_marker() == "o"]
     assert [line.get_xdata().tolist() for line in strips] == [[2.5], [2.2, 2.4], [2.0, 2.1, 2.2]]
     assert [text.get_text() for text in axes.texts] == [
-        "2.500 (1 seed)", "2.300 ± 0.141 (2 seeds)", "2.100 ± 0.100 (3 seeds)",
+        "2.5000 (1 seed)", "2.3000 ± 0.1414 (2 seeds)", "2.1000 ± 0.1000 (3 seeds)",
     ]  # fmt: skip
     assert labels(axes) == ("finding", "validation loss (nats per token)", "")
 
