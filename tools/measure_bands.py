@@ -67,7 +67,9 @@ def run_seed(path: Path, seed: int, timeout: int) -> list[tuple[str, float]]:
         if done.error:
             raise RuntimeError(f"{path.name} with seed {seed}:\n{ANSI.sub('', done.error)}")
         print(f"{path.name} with seed {seed}: {done.seconds:.0f} s", flush=True)
-        return [tuple(json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+        values = [tuple(json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+        print(json.dumps(values), flush=True)  # if another seed fails, these are not lost
+        return values
 
 
 def measure(path: Path, seeds: int, timeout: int, jobs: int) -> dict[str, list[float]]:
