@@ -18,8 +18,9 @@ class RecurrentLM(nn.Module):
     Hochreiter and Schmidhuber (1997) with the forget gates of Gers et al. (2000), whose bias
     starts at 1 (Jozefowicz et al. 2015); the GRU is that of Cho et al. (2014), the simple RNN that
     of Elman (1990) with a tanh. Each gate's recurrent weights start orthogonal (Saxe et al. 2014).
-    Dropout falls on what goes up from layer to layer, embedding and output included, and never on
-    what goes on in time (Zaremba et al. 2014).
+    Dropout falls on what goes up, between layers and before the output, and never on what goes on
+    in time (Zaremba et al. 2014). Token dropout hides a share of the tokens read, so that the model
+    can't lean on any one of them (Bowman et al. 2016); on few texts it helps more than the other.
 
     `model(inputs)` reads from a state of zeros, where a text begins. `model.advance(inputs, state)`
     goes on from the state that an earlier call returned; the model itself keeps none.
@@ -31,12 +32,13 @@ class RecurrentLM(nn.Module):
         hidden_size: units H of each layer.
         layers: recurrent layers L, each reading the one below.
         dropout: share of the units that are zeroed while training, from 0 to below 1.
+        token_dropout: share of the inputs whose whole embedding is zeroed while training.
         tied: one matrix is embedding and output weights (Press and Wolf 2017, Inan et al. 2017).
         generator: draws the initial weights; without it PyTorch's global one does.
 
     Raises:
-        ValueError: a size is no whole number of at least 1, `dropout` or `cell` is unknown, or
-            tied weights have unequal sizes.
+        ValueError: a size is no whole number of at least 1, a share lies outside [0, 1), `cell` is
+            unknown, or tied weights have unequal sizes.
 
     >>> model = RecurrentLM(27, hidden_size=64)
     >>> logits, state = model.advance(torch.zeros(3, 5, dtype=torch.long))
@@ -54,6 +56,7 @@ class RecurrentLM(nn.Module):
         hidden_size: int = 128,
         layers: int = 1,
         dropout: float = 0.0,
+        token_dropout: float = 0.0,
         tied: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -69,14 +72,16 @@ class RecurrentLM(nn.Module):
                 raise ValueError(f"{name} is {size!r}; it must be a whole number of at least 1")
         if cell not in CELLS:
             raise ValueError(f"cell is {cell!r}; use one of {', '.join(CELLS)}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout!r}; it must be a share from 0 to below 1")
+        for name, share in {"dropout": dropout, "token_dropout": token_dropout}.items():
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} is {share!r}; it must be a share from 0 to below 1")
         if tied and embedding_size != hidden_size:
             raise ValueError(
                 f"embedding_size is {embedding_size} and hidden_size {hidden_size}; tied weights "
                 "need them equal"
             )
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
+        self.token_dropout = nn.Dropout1d(token_dropout)
         between = dropout if layers > 1 else 0.0  # PyTorch warns where there is no between
         self.recurrent = CELLS[cell](
             embedding_size, hidden_size, layers, batch_first=True, dropout=between
@@ -144,7 +149,7 @@ class RecurrentLM(nn.Module):
         if state is None:
             state = self.output.weight.new_zeros(len(inputs), *self.state_shape)
         self._require_state(state, inputs)
-        x = self.dropout(self.embedding(inputs))  # (B, T, E)
+        x = self.token_dropout(self.embedding(inputs))  # (B, T, E)
         parts = state.permute(1, 2, 0, 3).contiguous()  # (S, L, B, H), as PyTorch has them
         if isinstance(self.recurrent, nn.LSTM):
             hidden, last = self.recurrent(x, (parts[0], parts[1]))  # (B, T, H)

@@ -154,12 +154,23 @@ def test_dropout_falls_on_every_step_up_and_only_while_training():
     assert not model(inputs).equal(model(inputs))
     model.eval()
     assert model(inputs).equal(model(inputs))
-    # With a single layer there is no step between layers, and embedding and output still have it.
-    dropped = []
-    single = build(layers=1, dropout=0.5)
-    single.dropout.register_forward_hook(lambda _, __, x: dropped.append((x == 0).float().mean()))
+    # With a single layer there is no step between layers, and the output still has it.
+    single, seen = build(layers=1, dropout=0.5), []
+    single.output.register_forward_pre_hook(lambda _, hidden: seen.append(hidden[0]))
     single(tokens(50, 20))
-    assert [share.item() for share in dropped] == pytest.approx([0.5, 0.5], abs=0.03)
+    assert (seen[0] == 0).float().mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_token_dropout_hides_whole_tokens_and_only_while_training():
+    model, seen = build(token_dropout=0.25), []
+    model.recurrent.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    inputs = tokens(60, 20)
+    model(inputs)
+    hidden = (seen[0] == 0).all(2)
+    assert hidden.float().mean().item() == pytest.approx(0.25, abs=0.04)
+    torch.testing.assert_close(seen[0][~hidden], model.embedding(inputs)[~hidden] / 0.75)
+    model.eval()(inputs)
+    assert seen[1].equal(model.embedding(inputs))
 
 
 def test_bfloat16_loss_is_within_a_hundredth_of_float32s():
@@ -205,6 +216,7 @@ def test_inputs_without_a_position_or_of_another_rank_are_refused(shape):
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"dropout": -0.1}, "dropout is -0.1"),
         ({"dropout": math.nan}, "dropout is nan"),
+        ({"token_dropout": 1}, "token_dropout is 1"),
         ({"hidden_size": 0}, "hidden_size is 0"),
         ({"layers": 1.5}, "layers is 1.5"),
         ({"tied": True}, "embedding_size is 6 and hidden_size 8"),
