@@ -16,7 +16,15 @@ def main(arguments: list[str] | None = None) -> int:
     actions.add_parser("list", help="every dataset, its licence and source, and whether it is here")
     for action, purpose in (("fetch", "bring into the cache"), ("show", "rows, lengths, examples")):
         actions.add_parser(action, help=purpose).add_argument("name", metavar="NAME")
-    chosen = parser.parse_args(arguments)
+    for name, purpose in (("train", "train a model"), ("sample", "write texts with one")):
+        commands.add_parser(name, help=purpose, add_help=False)
+    chosen, rest = parser.parse_known_args(arguments)
+    if chosen.command in ("train", "sample"):
+        from intro_lm.commands import run
+
+        return run(chosen.command, rest)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if chosen.command == "doctor":
         return doctor()
     return list_datasets() if chosen.action == "list" else dataset_named(chosen.name, chosen.action)
