@@ -58,7 +58,10 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
         help="read the data as one running text, so many tokens a batch, the state carried, and "
         "keep its last tenth for validation; without it each text is read by itself",
     )
-    add_flags(parser.add_argument_group("model"), model_options())
+    sizes = parser.add_argument_group(
+        "model", "a size that is not given is the model's own default"
+    )
+    add_flags(sizes, model_options(), shown=False)
     settings = {field.name: field.default for field in dataclasses.fields(Settings)}
     add_flags(parser.add_argument_group("training"), settings)
 
@@ -70,7 +73,7 @@ def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, {name: options[name].default for name in names})
 
 
-def add_flags(parser: Any, defaults: dict[str, Any]) -> None:
+def add_flags(parser: Any, defaults: dict[str, Any], shown: bool = True) -> None:
     """A flag for each name, of its default's type."""
     for name, default in defaults.items():
         flag = "--" + name.replace("_", "-")
@@ -78,12 +81,12 @@ def add_flags(parser: Any, defaults: dict[str, Any]) -> None:
             parser.add_argument(flag, action="store_true", default=None)
             continue
         kind = {"clip_norm": float, "top_k": int}.get(name, type(default))
-        shown = "none" if default in (None, "") else default
-        parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=f"({shown})")
+        text = f"({'none' if default in (None, '') else default})" if shown else None
+        parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=text)
 
 
 def model_options() -> dict[str, Any]:
-    """Name and default of every size that some model has."""
+    """Every size that some model has, with a default that shows its type."""
     options: dict[str, Any] = {}
     for kind in (MLP, RecurrentLM):
         for name, option in inspect.signature(kind).parameters.items():
