@@ -26,7 +26,15 @@ def main(arguments: list[str] | None = None) -> int:
     search.add_argument("--trials", type=int, default=40, help="trials in the end (40)")
     search.add_argument("--workers", type=int, default=1, help="processes (1)")
     search.add_argument("--runs", help="folder for TensorBoard (the study's, without its ending)")
-    chosen = parser.parse_args(arguments)
+    for name, purpose in (("train", "train a model"), ("sample", "write texts with one")):
+        commands.add_parser(name, help=purpose, add_help=False)
+    chosen, rest = parser.parse_known_args(arguments)
+    if chosen.command in ("train", "sample"):
+        from intro_lm.commands import run
+
+        return run(chosen.command, rest)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if chosen.command == "doctor":
         return doctor()
     if chosen.command == "sweep":

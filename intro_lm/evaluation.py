@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intro_lm.data import AnyVocabulary, Batches, context_windows
+from intro_lm.data import AnyBatches, AnyVocabulary, Batches, PaddedBatches, context_windows
 from intro_lm.data.batches import IGNORED
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -28,7 +28,11 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], loss: Loss = cross_entropy
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    loss: Loss = cross_entropy,
+    *,
+    carry_state: bool = False,
 ) -> float:
     """The mean loss over all targets that count, in nats a token, with dropout switched off.
 
@@ -36,18 +40,26 @@ def evaluate(
         model: from inputs to logits; its training mode is put back afterwards.
         batches: pairs (inputs, targets), on the model's device; `Batches.epoch(0)` gives them.
         loss: the mean loss of one batch.
+        carry_state: a recurrent model, one with `advance`, reads each batch from the state that it
+            left the batch before in, for the batches of a stream; otherwise from zeros.
 
     Raises:
         ValueError: no target counts.
     """
+    advance = getattr(model, "advance", None) if carry_state else None
+    state = None
     was_training = model.training
     model.eval()
     try:
         total, counted = 0.0, 0
         for inputs, targets in batches:
+            if advance is None:
+                logits = model(inputs)
+            else:
+                logits, state = advance(inputs, state)
             number = int((targets != IGNORED).sum())
             if number:
-                total += loss(model(inputs), targets).item() * number
+                total += loss(logits, targets).item() * number
                 counted += number
     finally:
         model.train(was_training)
@@ -152,17 +164,23 @@ def evaluate_bits(
         vocabulary: characters or subwords.
         texts: the texts.
         batches: the same texts' tokens, each as a target once, on the model's device; without them
-            they are cut into windows of the model's `context_length`.
+            they are cut into windows of the model's `context_length`, or kept whole for a model
+            without one.
 
     Raises:
         ValueError: there are no texts, or one can't be encoded.
     """
     texts = list(texts)
     if batches is None:
-        context_length = int(model.context_length)  # type: ignore[arg-type]
-        windows = context_windows(vocabulary, texts, context_length)
+        context_length = getattr(model, "context_length", None)
+        whole: AnyBatches
+        if context_length is None:
+            whole = PaddedBatches.from_texts(vocabulary, texts, batch_size=32)
+        else:
+            windows = context_windows(vocabulary, texts, context_length)
+            whole = Batches(*windows, batch_size=8192, shuffle=False)
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        batches = Batches(*windows, batch_size=8192, shuffle=False).to(device).epoch(0)
+        batches = whole.to(device).epoch(0)
     tokens = len(vocabulary.encode_texts(texts))
     return bits_per_character(
         evaluate(model, batches), tokens, characters=sum(len(text) + 1 for text in texts)

@@ -26,14 +26,17 @@ def generate(
     """Sample texts from a language model, a token at a time, all of them side by side.
 
     Args:
-        model: from (B, T) token ids to (B, V) logits, with a `context_length`.
+        model: from (B, T) token ids to (B, V) logits, with a `context_length`; or a recurrent
+            one with `advance`, which reads each token once and carries its state on, so that a
+            token costs the same however long the text is.
         vocabulary: the one that the model was trained with.
         count: how many texts.
         prompt: how each of them begins.
         temperature: divides the logits; below 1 sharpens, above 1 flattens, and 0 always takes the
             most likely token.
         top_k: keep only the k most likely tokens at each step.
-        max_length: tokens after which a text is cut off, the prompt's included.
+        max_length: tokens after which a text is cut off, the prompt's included. A text ends
+            before that only where the model draws a boundary.
         seed: the same seed gives the same texts.
 
     Returns:
@@ -71,18 +74,28 @@ def _sample(
     device: torch.device,
 ) -> Tensor:
     """Token ids (rows, max_length), filled up with boundaries behind each text's end."""
-    context_length = int(model.context_length)  # type: ignore[arg-type]
+    advance = getattr(model, "advance", None)  # of a recurrent model
+    # What stands before the first token: a context of boundaries, or the one that opens a text.
+    context_length = 1 if advance else int(model.context_length)  # type: ignore[arg-type]
     window = torch.full((rows, context_length + max_length), BOUNDARY, device=device)
     length = min(len(start), max_length)
     window[:, context_length : context_length + length] = start[:length].to(device)
     alive = torch.arange(rows, device=device)  # the texts that have not ended yet
+    unread, state = window[:, : 1 + length], None  # the prompt at first, then a token at a time
     for position in range(length, max_length):
-        logits = model(window[alive, position : position + context_length])  # (alive, V)
+        if advance is None:
+            logits = model(window[alive, position : position + context_length])  # (alive, V)
+        else:
+            logits, state = advance(unread, state)  # (alive, T, V)
+            logits = logits[:, -1]
         chosen = _choose(logits.float(), temperature, top_k, generator)
         window[alive, context_length + position] = chosen
-        alive = alive[chosen != BOUNDARY]
+        going_on = chosen != BOUNDARY
+        alive = alive[going_on]
         if len(alive) == 0:
             break
+        if state is not None:
+            unread, state = chosen[going_on].unsqueeze(1), state[going_on]
     return window[:, context_length:].cpu()
 
 

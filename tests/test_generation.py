@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from intro_lm.data import context_windows
+from intro_lm.data import PaddedBatches, StreamBatches, Vocabulary, context_windows
 from intro_lm.generation import generate
-from intro_lm.models import MLP, Bigram, KneserNey
+from intro_lm.models import MLP, Bigram, KneserNey, RecurrentLM
+from intro_lm.training import Settings, train
 
 
 class Spells(nn.Module):
@@ -160,3 +161,94 @@ def test_the_context_is_the_latest_tokens_in_reading_order(vocabulary, some_name
 
     assert generate(Watch(), vocabulary, 1) == ["abcdefgh"]
     assert seen == inputs[:9].tolist()
+
+
+class TestRecurrent:
+    """Models with `advance` read each token once."""
+
+    @pytest.fixture(params=["rnn", "gru", "lstm"])
+    def model(self, request, vocabulary):
+        generator = torch.Generator().manual_seed(0)
+        sizes = {"embedding_size": 8, "hidden_size": 16, "layers": 2}
+        return RecurrentLM(len(vocabulary), request.param, generator=generator, **sizes)
+
+    def test_a_token_at_a_time_gives_the_logits_of_one_long_pass(
+        self, model, vocabulary, monkeypatch
+    ):
+        steps = []
+        advance = model.advance
+
+        def watched(inputs, state=None):
+            logits, state = advance(inputs, state)
+            steps.append((inputs, logits[:, -1]))
+            return logits, state
+
+        with torch.no_grad():
+            model.output.bias[0] = -100.0  # no text ends
+        monkeypatch.setattr(model, "advance", watched)
+        texts = generate(model, vocabulary, 3, prompt="an", max_length=40)
+        read = torch.cat([inputs for inputs, _ in steps], 1)
+        assert vocabulary.decode_texts(read[:, 1:]) == [text[:-1] for text in texts]
+        whole, _ = advance(read)
+        found = torch.stack([logits for _, logits in steps], 1)
+        torch.testing.assert_close(found, whole[:, 2:], rtol=0, atol=1e-5)
+
+    def test_a_token_costs_the_same_however_long_the_text(self, model, vocabulary, monkeypatch):
+        tokens_read = []
+        advance = model.advance
+
+        def counted(inputs, state=None):
+            tokens_read.append(inputs.numel())
+            return advance(inputs, state)
+
+        with torch.no_grad():
+            model.output.bias[0] = -100.0
+        monkeypatch.setattr(model, "advance", counted)
+        (text,) = generate(model, vocabulary, 1, prompt="anna", max_length=2000)
+        assert len(text) == 2000
+        assert tokens_read == [5] + [1] * 1995  # a boundary and the prompt, then one at a time
+
+    def test_texts_that_ended_are_read_no_further_and_the_others_keep_their_state(
+        self, model, vocabulary, monkeypatch
+    ):
+        steps = []
+        advance = model.advance
+
+        def watched(inputs, state=None):
+            logits, state = advance(inputs, state)
+            steps.append(logits[:, -1])
+            return logits, state
+
+        monkeypatch.setattr(model, "advance", watched)
+        texts = generate(model, vocabulary, 200, max_length=60)
+        whole = PaddedBatches.from_texts(vocabulary, texts, batch_size=200, shuffle=False)
+        ((inputs, _),) = whole.epoch(0)
+        expected, _ = advance(inputs)
+        for position, found in enumerate(steps):
+            alive = torch.tensor([len(text) >= position for text in texts])
+            torch.testing.assert_close(found, expected[alive, position], rtol=0, atol=1e-5)
+
+    def test_prompts_and_limits_are_kept(self, model, vocabulary):
+        texts = generate(model, vocabulary, 30, prompt="ann", max_length=12)
+        assert all(text.startswith("ann") and len(text) <= 12 for text in texts)
+        assert len(set(texts)) > 1
+        assert generate(model, vocabulary, 2, prompt="annabel", max_length=4) == ["anna"] * 2
+        with pytest.raises(ValueError, match="the character 'ñ'"):
+            generate(model, vocabulary, prompt="añ")
+
+    def test_the_same_seed_gives_the_same_texts(self, model, vocabulary):
+        first = generate(model, vocabulary, 20, seed=1)
+        assert generate(model, vocabulary, 20, seed=1) == first
+        assert generate(model, vocabulary, 20, seed=2) != first
+
+
+def test_a_model_of_running_text_writes_on_over_line_ends_until_it_draws_a_boundary():
+    """Trained on one long text, as Shakespeare's plays are."""
+    rhyme = "one, two,\nbuckle my shoe;\n\nthree, four,\nknock at the door;\n\n"
+    vocabulary = Vocabulary.from_texts([rhyme])
+    stream = StreamBatches.from_texts(vocabulary, [rhyme * 40], batch_size=8, length=32)
+    model = RecurrentLM(len(vocabulary), hidden_size=64, generator=torch.Generator().manual_seed(0))
+    train(model, stream, Settings(steps=120, device="cpu", clip_norm=1.0), progress=False)
+    (text,) = generate(model, vocabulary, 1, prompt="\n\nthree", max_length=600, temperature=0)
+    assert len(text) == 600
+    assert text in "\n\n" + rhyme[rhyme.index("three") :] + rhyme * 10

@@ -4,6 +4,7 @@
     python tools/benchmark.py loop-overhead   steps a second: the barest loop, package
     python tools/benchmark.py data            text to batches: MB a second, peak memory
     python tools/benchmark.py sweep           share of a sweep outside training, gain of two workers
+    python tools/benchmark.py lstm            tokens a second of recurrent models, bare loop, peak
 
 The rivals run in turn in one process, several times over, and medians are quoted, because the
 machine may be shared. Nothing else should run meanwhile.
@@ -27,7 +28,7 @@ from intro_lm.data import Batches
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
 from intro_lm.training import Record, Settings, train
-from tools import benchmark_data, benchmark_sweep
+from tools import benchmark_data, benchmark_lstm, benchmark_sweep
 
 CONTEXT_LENGTH = 3
 LECTURE_STEPS = 200_000
@@ -192,8 +193,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("time-to-loss", "loop-overhead", "data", "sweep"))
-    parser.add_argument("--repeats", type=int, help="how often (3; 7 for the loop)")
+    kinds = ("time-to-loss", "loop-overhead", "data", "sweep", "lstm")
+    parser.add_argument("what", choices=kinds)
+    parser.add_argument("--repeats", type=int, help="how often (3; 7 for the loop, 5 for lstm)")
     options = parser.parse_args()
     if options.what == "time-to-loss":
         time_to_loss(options.repeats or 3)
@@ -201,6 +203,8 @@ def main() -> None:
         benchmark_data.report(options.repeats or 3)
     elif options.what == "sweep":
         benchmark_sweep.report(options.repeats or 3)
+    elif options.what == "lstm":
+        benchmark_lstm.report(options.repeats or 5)
     else:
         loop_overhead(options.repeats or 7)
 

@@ -2,12 +2,12 @@
 
 from intro_lm.data.batches import IGNORED, Batches, context_windows
 from intro_lm.data.bundled import names
-from intro_lm.data.catalogue import available, describe, load, texts
+from intro_lm.data.catalogue import available, describe, load, running_text, texts
 from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.files import load_file
 from intro_lm.data.hub import load_hub
 from intro_lm.data.sequences import LabelledBatches, PaddedBatches
-from intro_lm.data.splits import split
+from intro_lm.data.splits import split, split_in_order
 from intro_lm.data.streams import StreamBatches
 from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
@@ -33,6 +33,8 @@ __all__ = [
     "load_file",
     "load_hub",
     "names",
+    "running_text",
     "split",
+    "split_in_order",
     "texts",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +73,7 @@ class Batches:
     batch_size: int = 1024
     shuffle: bool = True
     seed: int = 0
+    carries_state: ClassVar[bool] = False  # no row goes on in the next batch
 
     def __post_init__(self) -> None:
         require_count("batch_size", self.batch_size)

@@ -12,15 +12,14 @@ is fetched once is kept, so that a machine's numbers stay; two machines may diff
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intro_lm.data.bundled import name_origins, names, python_reference
 from intro_lm.data.downloads import Download, cached, fetch, reachable
-from intro_lm.data.files import read_lines, read_text
+from intro_lm.data.files import articles, read_lines, read_text, speeches
 from intro_lm.data.hub import load_repository
 from intro_lm.data.hub_cache import Repository, here
 from intro_lm.data.hub_client import problem_with
@@ -47,24 +46,6 @@ class Entry:
     download: Download | None = None
     read: Callable[[Path], list[str]] = read_lines
     repository: Repository | None = None
-
-
-def speeches(path: Path) -> list[str]:
-    """The texts of a file that are set apart by blank lines."""
-    return [text for text in read_text(path).replace("\r\n", "\n").split("\n\n") if text.strip()]
-
-
-def articles(lines: Iterable[str]) -> Iterator[str]:
-    """The articles of WikiText, whose rows are lines: each begins with its title, ` = Title = `."""
-    article: list[str] = []
-    for line in lines:
-        if re.match(r" = [^=].* = $", line.rstrip("\n")) and article:
-            yield "".join(article)
-            article = []
-        if article or line.strip():
-            article.append(line)
-    if article:
-        yield "".join(article)
 
 
 CATALOGUE: dict[str, Entry] = {
@@ -222,6 +203,20 @@ def texts(name: str) -> list[str]:
     if entry.download:
         return entry.read(fetch(entry.download, name, entry.instead))
     return [text for part in load(name).values() for text in part["text"]]
+
+
+def running_text(name: str) -> str:
+    """The dataset `name` as one text: its file as it is, or its texts with blank lines between.
+
+    For models that read on from text to text, and to compare with others who do: `load` shuffles
+    the texts and drops the repeats.
+
+    Raises: as `load` does.
+    """
+    entry = _entry(name)
+    if entry.download:
+        return read_text(fetch(entry.download, name, entry.instead)).replace("\r\n", "\n")
+    return "\n\n".join(texts(name))
 
 
 def available(name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,24 @@ def read_lines(path: Path) -> list[str]:
     # splitlines would cut at U+2028 and others too
     lines = read_text(path).replace("\r\n", "\n").split("\n")
     return [line for line in lines if line.strip()]
+
+
+def speeches(path: Path) -> list[str]:
+    """The texts of a file that are set apart by blank lines."""
+    return [text for text in read_text(path).replace("\r\n", "\n").split("\n\n") if text.strip()]
+
+
+def articles(lines: Iterable[str]) -> Iterator[str]:
+    """The articles of WikiText, whose rows are lines: each begins with its title, ` = Title = `."""
+    article: list[str] = []
+    for line in lines:
+        if re.match(r" = [^=].* = $", line.rstrip("\n")) and article:
+            yield "".join(article)
+            article = []
+        if article or line.strip():
+            article.append(line)
+    if article:
+        yield "".join(article)
 
 
 def _read_csv(path: Path) -> Columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ class PaddedBatches:
     batch_size: int = 32
     shuffle: bool = True
     seed: int = 0
+    carries_state: ClassVar[bool] = False  # no row goes on in the next batch
 
     def __post_init__(self) -> None:
         require_count("batch_size", self.batch_size)
@@ -115,6 +117,7 @@ class LabelledBatches:
     shuffle: bool = True
     seed: int = 0
     max_length: int | None = None
+    carries_state: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_count("batch_size", self.batch_size)

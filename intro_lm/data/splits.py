@@ -59,6 +59,27 @@ def split(
     return corpus
 
 
+def split_in_order(text: str) -> DatasetDict:
+    """The first nine tenths of one text to train on, the last tenth for validation.
+
+    This is how char-rnn, nanoGPT and others cut a running text, whose parts can't be shuffled. They
+    keep no test split, and neither does this: a third cut would not compare with their numbers.
+
+    Returns:
+        A `DatasetDict` with `train` and `validation`, one row each.
+
+    Raises:
+        ValueError: the text is too short to have a tenth.
+    """
+    from datasets import Dataset, DatasetDict
+
+    cut = len(text) * (SHARES - 1) // SHARES
+    if not text[:cut]:
+        raise ValueError(f"the text has {len(text)} characters; give at least {SHARES}")
+    parts = {"train": text[:cut], "validation": text[cut:]}
+    return DatasetDict({name: Dataset.from_dict({"text": [part]}) for name, part in parts.items()})
+
+
 def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
     """Train, validation and test of a source that comes with splits of its own.
 

@@ -37,6 +37,9 @@ class StreamBatches:
         length: tokens T of each row in a batch; the last batch may be narrower.
         shuffle: the texts in a new order each epoch, or as given.
         seed: which orders.
+        carries_state: whether a recurrent model is to read each batch from the state that the
+            batch before left it in. Off, it begins every batch at zeros: what that costs is what
+            carrying is worth.
     """
 
     stream: Tensor
@@ -45,10 +48,17 @@ class StreamBatches:
     length: int = 64
     shuffle: bool = True
     seed: int = 0
+    carries_state: bool = True
 
     def __post_init__(self) -> None:
         require_count("batch_size", self.batch_size)
         require_count("length", self.length)
+        if self._columns() < self.length:
+            raise ValueError(
+                f"the stream has {len(self.stream) - 1} tokens, too few for one batch of "
+                f"{self.batch_size} × {self.length}; choose a smaller batch_size or length, or "
+                "give more text"
+            )
 
     @classmethod
     def from_texts(
@@ -63,7 +73,8 @@ class StreamBatches:
         """Encode the texts.
 
         Raises:
-            ValueError: there are no texts, one can't be encoded, or an argument is no count.
+            ValueError: there are no texts, one can't be encoded, an argument is no count, or the
+                texts are shorter than one batch.
         """
         return cls(*token_stream(vocabulary, texts), batch_size, length, shuffle, seed)
 
@@ -100,6 +111,7 @@ class StreamBatches:
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run knows that it is its own."""
         settings = f"streams {self.batch_size} {self.length} {self.shuffle} {self.seed}"
+        settings += "" if self.carries_state else " reset"
         return fingerprint_of(settings, self.stream)
 
     def _columns(self) -> int:

@@ -1,6 +1,7 @@
 """Language models: modules from token ids to next-token logits."""
 
+from intro_lm.models.lstm import RecurrentLM
 from intro_lm.models.mlp import MLP
 from intro_lm.models.ngram import Bigram, KneserNey
 
-__all__ = ["MLP", "Bigram", "KneserNey"]
+__all__ = ["MLP", "Bigram", "KneserNey", "RecurrentLM"]

@@ -60,8 +60,20 @@ class Checkpoint:
     def exists(self) -> bool:
         return self.path.exists()
 
-    def save(self, step: int, losses: list[Tensor], records: list[dict[str, Any]]) -> None:
+    def save(
+        self,
+        step: int,
+        losses: list[Tensor],
+        carried: Tensor | None,
+        records: list[dict[str, Any]],
+    ) -> None:
         """Write the run's state, replacing the checkpoint before only once all is on disk.
+
+        Args:
+            step: steps done.
+            losses: of the steps since the last record.
+            carried: the state that a recurrent model hands to the next batch, if any.
+            records: the history so far, as plain data.
 
         Raises:
             OSError: the disk is full or the folder can't be written; the checkpoint before stays.
@@ -77,17 +89,22 @@ class Checkpoint:
             state["random.device"] = get_random_state(device)
         if losses:
             state["losses"] = torch.stack(losses)
+        if carried is not None:
+            state["carried"] = carried
         header = {"format": FORMAT, "step": step, "records": records, **self.run}
-        # Copies, because safetensors refuses tensors that share memory.
-        tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        # Copies, because safetensors refuses tensors that share memory or have gaps.
+        whole = torch.contiguous_format
+        tensors = {n: t.detach().cpu().clone(memory_format=whole) for n, t in state.items()}
         payload = to_safetensors(tensors, {name: json.dumps(item) for name, item in header.items()})
         _replace(self.path, payload)
 
-    def restore(self, device: torch.device) -> tuple[int, list[Tensor], list[dict[str, Any]]]:
+    def restore(
+        self, device: torch.device
+    ) -> tuple[int, list[Tensor], Tensor | None, list[dict[str, Any]]]:
         """Put the saved state back into model, optimiser and random state.
 
         Returns:
-            The number of steps done, the losses since the last record, and the records.
+            What `save` was given: steps done, losses since the last record, carried state, records.
 
         Raises:
             CheckpointError: the file is damaged, or is another model's or another run's.
@@ -106,7 +123,8 @@ class Checkpoint:
         if device.type != "cpu" and "random.device" in tensors:
             set_random_state(device, tensors["random.device"])
         losses = list(tensors["losses"].to(device)) if "losses" in tensors else []
-        return header["step"], losses, header["records"]
+        carried = tensors["carried"].to(device) if "carried" in tensors else None
+        return header["step"], losses, carried, header["records"]
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:

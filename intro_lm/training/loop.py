@@ -17,12 +17,7 @@ from tqdm import tqdm
 from intro_lm.data import AnyBatches
 from intro_lm.evaluation import Loss, cross_entropy, evaluate
 from intro_lm.training.checkpoint import Checkpoint
-from intro_lm.training.device import (
-    choose_device,
-    choose_precision,
-    get_random_state,
-    set_random_state,
-)
+from intro_lm.training.device import choose_device, choose_precision, random_state
 from intro_lm.training.history import History, Record
 from intro_lm.training.settings import Settings
 from intro_lm.training.tracking import Recorder
@@ -50,7 +45,9 @@ def train(
     run is stopped and resumed. The model ends on the device it was trained on.
 
     Args:
-        model: from inputs to logits.
+        model: from inputs to logits. One with `advance` reads batches that carry state from the
+            state that it left the batch before in, through which no gradient flows (truncated
+            backpropagation through time), and begins each epoch at zeros.
         batches: what to train on; an epoch follows the other until the steps are done.
         settings: how; None takes the defaults.
         loss: from (logits, targets) to the mean loss of a batch.
@@ -73,7 +70,7 @@ def train(
     if resume and checkpoint_dir is None:
         raise ValueError("resume=True needs checkpoint_dir, the folder of the run to go on with")
     device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision = choose_precision(settings.precision, device, model)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     model.to(device).train()
     batches = batches.to(device)
@@ -81,6 +78,8 @@ def train(
     optimizer = make_optimizer(model, settings, device)
     history = History(str(device), precision)
     losses: list[Tensor] = []  # of the steps since the last record
+    advance = getattr(model, "advance", None) if batches.carries_state else None
+    state: Tensor | None = None  # of a recurrent model that reads a stream
     step = 0
 
     with random_state(settings.seed, device), stop_on_interrupt() as interrupted:
@@ -93,7 +92,7 @@ def train(
                     "or choose another checkpoint_dir"
                 )
             if checkpoint.exists():
-                step, losses, records = checkpoint.restore(device)
+                step, losses, state, records = checkpoint.restore(device)
                 history.records = [Record(**record) for record in records]
         if tracker is not None:
             tracker.start(step)
@@ -105,8 +104,15 @@ def train(
                 rate = settings.learning_rate_at(step)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
+                if step % len(batches) == 0:
+                    state = None  # an epoch begins at the beginning of every row
                 with autocast:
-                    batch_loss = loss(model(inputs), targets)
+                    if advance is None:
+                        logits = model(inputs)
+                    else:
+                        logits, state = advance(inputs, state)
+                        state = state.detach()  # the gradient is cut between batches
+                    batch_loss = loss(logits, targets)
                 optimizer.zero_grad()
                 batch_loss.backward()
                 if settings.clip_norm is not None:
@@ -131,7 +137,12 @@ def train(
                     validation_loss = None
                     if validation is not None and evaluation:
                         with autocast:
-                            validation_loss = evaluate(model, validation.epoch(0), loss)
+                            validation_loss = evaluate(
+                                model,
+                                validation.epoch(0),
+                                loss,
+                                carry_state=validation.carries_state,
+                            )
                     history.records.append(Record(step, train_loss, validation_loss, rate, speed))
                     losses.clear()
                     bar.set_postfix_str(history.summary())
@@ -139,7 +150,8 @@ def train(
                         tracker.log(step, history.records[-1].scalars())
                 stop = interrupted.is_set()
                 if (save or stop) and checkpoint is not None:
-                    checkpoint.save(step, losses, [asdict(record) for record in history.records])
+                    records = [asdict(record) for record in history.records]
+                    checkpoint.save(step, losses, state, records)
                 if log or evaluation:
                     clock, tokens = time.perf_counter(), 0
                 if stop:
@@ -205,19 +217,6 @@ def progress_bar(total: int, initial: int, description: str, shown: bool) -> tqd
         unit=" steps",
         mininterval=0.5,
     )
-
-
-@contextlib.contextmanager
-def random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's own generators for the run, and give the caller's state back afterwards."""
-    devices = [torch.device("cpu")] if device.type == "cpu" else [torch.device("cpu"), device]
-    before = [(each, get_random_state(each)) for each in devices]
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        for each, state in before:
-            set_random_state(each, state)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,8 @@ class Settings:
         seed: seeds what a model draws at random while training (dropout).
         device: `auto` takes CUDA, then MPS, then the CPU; or any name PyTorch knows.
         precision: `float32`, `bfloat16` (autocast), or `auto`, which is bfloat16 on CUDA devices
-            that have it and float32 elsewhere.
+            that have it, and for recurrent models also on CPUs with AMX or AVX512-BF16; float32
+            elsewhere.
 
     Raises:
         ValueError: a value is out of range; the message names it.

@@ -68,6 +68,14 @@ def test_a_download_is_fetched_once_and_then_read_from_the_cache(served):
     assert len(data.texts("makemore-names")) == 50
 
 
+def test_a_running_text_is_the_whole_file_or_the_texts_in_their_order(served):
+    server, _ = served
+    assert data.running_text("makemore-names").encode() == server.pages["/names.txt"]
+    assert (
+        data.running_text("python-reference").split("\n\n")[0] in data.texts("python-reference")[0]
+    )
+
+
 def test_a_wrong_file_in_the_cache_is_named_when_the_right_one_cannot_be_had(served):
     server, path = served
     server.pages.clear()

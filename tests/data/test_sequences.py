@@ -1,6 +1,7 @@
 """Padded, labelled and streamed batches: what each token's fate is in an epoch."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import psutil
@@ -66,6 +67,8 @@ def test_padded_rows_are_whole_texts_each_once_an_epoch(texts, batch_size, shuff
 
 @given(some_texts, st.integers(1, 5), st.integers(1, 6), st.booleans(), st.integers(0, 3))
 def test_a_stream_holds_each_token_once_an_epoch(texts, batch_size, length, shuffle, epoch):
+    columns = -(-sum(len(text) + 1 for text in texts) // batch_size)
+    length = min(length, columns)
     batches = StreamBatches.from_texts(
         LETTERS, texts, batch_size=batch_size, length=length, shuffle=shuffle
     )
@@ -134,7 +137,7 @@ def test_no_padding_reaches_a_loss():
     (by_hand,) = torch.autograd.grad(total / tokens, model.parameters())
     for batches in (
         PaddedBatches.from_texts(LETTERS, texts, batch_size=5),
-        StreamBatches.from_texts(LETTERS, texts, batch_size=3, length=100),
+        StreamBatches.from_texts(LETTERS, texts, batch_size=3, length=7),
     ):
         ((inputs, targets),) = batches.epoch(0)
         assert (targets == IGNORED).any()
@@ -220,8 +223,15 @@ def test_labels_and_stream_lengths_are_part_of_the_fingerprint():
     texts = ["abc", "ba"]
     one, other = (LabelledBatches.from_texts(LETTERS, texts, labels) for labels in ([0, 1], [1, 0]))
     assert one.fingerprint() != other.fingerprint()
-    short, long = (StreamBatches.from_texts(LETTERS, texts, length=length) for length in (2, 3))
+    short, long = (StreamBatches.from_texts(LETTERS, texts, 2, length) for length in (2, 3))
     assert short.fingerprint() != long.fingerprint()
+    assert replace(long, carries_state=False).fingerprint() != long.fingerprint()
+
+
+def test_a_stream_shorter_than_one_batch_is_refused_with_both_sizes():
+    with pytest.raises(ValueError, match="has 7 tokens, too few for one batch of 2 × 5"):
+        StreamBatches.from_texts(LETTERS, ["abc", "ba"], batch_size=2, length=5)
+    assert len(StreamBatches.from_texts(LETTERS, ["abc", "ba"], batch_size=2, length=4)) == 1
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

@@ -28,6 +28,17 @@ def test_a_corpus_too_small_to_split_is_refused(texts, message):
         data.split(texts)
 
 
+def test_a_running_text_is_cut_in_order_nine_to_one():
+    text = "".join(chr(65 + number % 26) for number in range(105))
+    corpus = data.split_in_order(text)
+    assert {name: part["text"] for name, part in corpus.items()} == {
+        "train": [text[:94]],
+        "validation": [text[94:]],
+    }
+    with pytest.raises(ValueError, match="the text has 1 characters"):
+        data.split_in_order("a")
+
+
 def rows(texts, labels=None) -> Dataset:
     if labels is None:
         return Dataset.from_dict({"text": texts})
