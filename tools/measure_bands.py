@@ -1,6 +1,6 @@
 """Measure the numbers that the notebooks promise, over several seeds, and write expected.toml.
 
-    python tools/measure_bands.py                    every notebook, about 20 minutes
+    python tools/measure_bands.py                    every notebook, about 40 minutes
     python tools/measure_bands.py notebooks/01*      these, the others' entries stay
 
 Each notebook is executed once a seed, with its line `SEED = 0` changed, while `expect` collects
