@@ -1,7 +1,7 @@
 """`python -m intro_lm train` and `sample`: from a dataset's name to a model, and to its texts.
 
 A run's folder holds all that `sample` needs: `model.json` (which model, of which sizes, on which
-data), `vocabulary.json`, the checkpoint, and TensorBoard's files.
+data), `vocabulary.json`, the checkpoint, and TensorBoard's files. `result.json` holds its losses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from intro_lm.training.checkpoint import FILENAME
 
 MODELS = ("mlp", "rnn", "gru", "lstm")
 LEFT_OUT = ("vocabulary_size", "cell", "generator")  # of a model's arguments: no flags
-MODEL_FILE, VOCABULARY_FILE = "model.json", "vocabulary.json"
+MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "result.json"
 SAMPLES = 10
 
 
@@ -132,7 +132,7 @@ def batches_of(
 
 
 def run_training(options: argparse.Namespace) -> None:
-    """Train as the flags say; prints the losses at the end.
+    """Train as the flags say; prints the losses at the end, and writes them into the folder.
 
     Raises: what `train`, `load` and the model do.
     """
@@ -148,7 +148,8 @@ def run_training(options: argparse.Namespace) -> None:
         name: batches_of(rows, vocabulary, model, options, training=name == "train")
         for name, rows in texts.items()
     }
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}")
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{parameters:,} parameters; the run lies in {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
     if not (folder / FILENAME).exists():
         about = {"data": options.data, "model": options.model, "sizes": sizes}
@@ -164,10 +165,21 @@ def run_training(options: argparse.Namespace) -> None:
         resume=options.resume,
     )
     seconds = time.perf_counter() - start
-    print(f"step {history.records[-1].step}, {seconds:.0f} s: {history.summary()}")
+    last = history.records[-1]
+    print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
+    result = {
+        "parameters": parameters,
+        "steps": last.step,
+        "seconds": round(seconds, 1),  # of this command: those before a --resume are not in it
+        "precision": history.precision,
+        "train_loss": last.train_loss,
+        "validation_loss": last.validation_loss,
+    }
     if "test" in parts:
         test = parts["test"].to(next(model.parameters()).device)
-        print(f"test {evaluate(model, test.epoch(0), carry_state=test.carries_state):.4f}")
+        result["test_loss"] = evaluate(model, test.epoch(0), carry_state=test.carries_state)
+        print(f"test {result['test_loss']:.4f}")
+    (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     tracker.text("samples", "\n".join(generate(model, vocabulary, SAMPLES)), settings.steps)
     tracker.close()
 
