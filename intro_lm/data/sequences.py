@@ -86,6 +86,11 @@ class PaddedBatches:
         """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device))
 
+    def reversed(self) -> PaddedBatches:
+        """The same texts, each from its last token to its first, for a backward language model."""
+        last = len(self.stream) - 1
+        return replace(self, stream=self.stream.flip(0), starts=(last - self.starts).flip(0))
+
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run knows that it is its own."""
         settings = f"padded {self.batch_size} {self.shuffle} {self.seed}"
@@ -152,6 +157,12 @@ class LabelledBatches:
     def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-len(self.labels) // self.batch_size)
+
+    @property
+    def truncated(self) -> int:
+        """How many texts have more than `max_length` tokens, and are read in part."""
+        limit = self.max_length
+        return 0 if limit is None else int((self.starts.diff() - 1 > limit).sum())
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch as (inputs (B, T), targets (B,)), from batch `start` on."""
