@@ -1,7 +1,6 @@
 """`python -m intro_lm train` and `sample`: from a dataset's name to a model, and to its texts.
 
-A run's folder holds all that `sample` needs: `model.json` (which model, of which sizes, on which
-data), `vocabulary.json`, the checkpoint, and TensorBoard's files. `result.json` holds its losses.
+What a run's folder holds is told in `intro_lm.runs`.
 """
 
 from __future__ import annotations
@@ -9,26 +8,25 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from intro_lm import data
 from intro_lm.data import AnyBatches, Batches, PaddedBatches, StreamBatches, Vocabulary
+from intro_lm.data.files import read_text
 from intro_lm.evaluation import evaluate
 from intro_lm.generation import generate
-from intro_lm.models import MLP, RecurrentLM
-from intro_lm.training import NonFiniteLossError, Settings, Tracker, load_weights, train
-from intro_lm.training.checkpoint import FILENAME
+from intro_lm.models import MLP, RecurrentLM, TextClassifier
+from intro_lm.runs import build, load_language_model, write_result, write_run
+from intro_lm.training import FineTuning, NonFiniteLossError, Settings, Tracker, train
 
 MODELS = ("mlp", "rnn", "gru", "lstm")
-LEFT_OUT = ("vocabulary_size", "cell", "generator")  # of a model's arguments: no flags
-MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "result.json"
+LEFT_OUT = ("vocabulary_size", "classes", "cell", "generator")  # of a model's arguments: no flags
+BATCH_SIZE = 64
 SAMPLES = 10
 
 
@@ -46,12 +44,27 @@ def run(command: str, arguments: list[str]) -> int:
 
 
 def add_training_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, help="a name that `data list` shows")
-    parser.add_argument("--model", choices=MODELS, default="lstm", help="(%(default)s)")
-    parser.add_argument("--folder", help="where the run lies (runs/DATA-MODEL)")
+    parser.add_argument(
+        "--data", required=True, help="a name that `data list` shows, or a file with an ending"
+    )
+    parser.add_argument("--text", metavar="COLUMN", help="of a file: its texts (text)")
+    parser.add_argument("--label", metavar="COLUMN", help="of a file: its labels (label)")
+    parser.add_argument(
+        "--task",
+        choices=("predict", "classify"),
+        default="predict",
+        help="predict the next token, or the label (%(default)s)",
+    )
+    parser.add_argument("--model", choices=MODELS, help="(lstm)")
+    parser.add_argument(
+        "--backward", action="store_true", help="read each text from its end to its beginning"
+    )
+    parser.add_argument(
+        "--folder", help="where the run lies (runs/DATA-MODEL, runs/DATA-classifier)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     batches = parser.add_argument_group("batches")
-    batches.add_argument("--batch-size", type=int, default=64, help="rows (%(default)s)")
+    batches.add_argument("--batch-size", type=int, help=f"rows ({BATCH_SIZE}, and 32 to classify)")
     batches.add_argument(
         "--length",
         type=int,
@@ -64,6 +77,15 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     add_flags(sizes, model_options(), shown=False)
     settings = {field.name: field.default for field in dataclasses.fields(Settings)}
     add_flags(parser.add_argument_group("training"), settings)
+    labels = parser.add_argument_group("to classify")
+    labels.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
+    labels.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
+    labels.add_argument("--pretrained", metavar="FOLDER", help="a language model to begin with")
+    labels.add_argument(
+        "--pretrained-backward", metavar="FOLDER", help="one trained with --backward, besides"
+    )
+    recipe = {field.name: field.default for field in dataclasses.fields(FineTuning)}
+    add_flags(parser.add_argument_group("fine-tuning, with --pretrained"), recipe)
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +100,8 @@ def add_flags(parser: Any, defaults: dict[str, Any], shown: bool = True) -> None
     for name, default in defaults.items():
         flag = "--" + name.replace("_", "-")
         if isinstance(default, bool):
-            parser.add_argument(flag, action="store_true", default=None)
+            flag, action = (f"--no-{flag[2:]}", "store_false") if default else (flag, "store_true")
+            parser.add_argument(flag, dest=name, action=action, default=None)
             continue
         kind = {"clip_norm": float, "top_k": int}.get(name, type(default))
         text = f"({'none' if default in (None, '') else default})" if shown else None
@@ -88,39 +111,37 @@ def add_flags(parser: Any, defaults: dict[str, Any], shown: bool = True) -> None
 def model_options() -> dict[str, Any]:
     """Every size that some model has, with a default that shows its type."""
     options: dict[str, Any] = {}
-    for kind in (MLP, RecurrentLM):
+    for kind in (MLP, RecurrentLM, TextClassifier):
         for name, option in inspect.signature(kind).parameters.items():
             if name not in LEFT_OUT:
                 options[name] = option.default
     return options
 
 
-def build(name: str, vocabulary_size: int, sizes: dict[str, Any], seed: int) -> nn.Module:
-    """The model of that name, with initial weights drawn by `seed`.
+def corpus_of(options: argparse.Namespace, labelled: bool) -> Any:
+    """The splits of the dataset or file that `--data` names.
 
-    Raises:
-        ValueError: the model has no such size, or not of that value.
+    Raises: what `load`, `load_file` and `running_text` do.
     """
-    kind = MLP if name == "mlp" else RecurrentLM
-    for size in sizes:
-        if size not in inspect.signature(kind).parameters:
-            raise ValueError(f"the model {name} has no --{size.replace('_', '-')}")
-    cell: dict[str, Any] = {} if name == "mlp" else {"cell": name}
-    generator = torch.Generator().manual_seed(seed)
-    return kind(vocabulary_size, **cell, **sizes, generator=generator)
-
-
-def splits(name: str, running: bool) -> dict[str, list[str]]:
-    """The texts of each split."""
-    corpus = data.split_in_order(data.running_text(name)) if running else data.load(name)
-    return {split: list(rows["text"]) for split, rows in corpus.items()}
+    name = options.data
+    if Path(name).suffix:  # no dataset of the catalogue has a dot in its name
+        if options.length is not None:
+            return data.split_in_order(read_text(Path(name)))
+        column = (options.label or "label") if labelled else None
+        return data.load_file(name, text=options.text or "text", label=column)
+    for flag, column in {"--text": options.text, "--label": options.label}.items():
+        if column is not None:
+            raise ValueError(f"{flag} is for a file, and --data {name} is none: leave it out")
+    if options.length is not None and not labelled:
+        return data.split_in_order(data.running_text(name))
+    return data.load(name)
 
 
 def batches_of(
     texts: list[str], vocabulary: Vocabulary, model: nn.Module, options: Any, training: bool
 ) -> AnyBatches:
     """The texts as the model reads them, windows, streams or whole texts, to train or evaluate."""
-    seed, rows = options.seed or 0, options.batch_size
+    seed, rows = options.seed or 0, BATCH_SIZE if options.batch_size is None else options.batch_size
     if isinstance(model, MLP):
         windows = data.context_windows(vocabulary, texts, model.context_length)
         return Batches(*windows, batch_size=rows if training else 8192, seed=seed)
@@ -136,25 +157,33 @@ def run_training(options: argparse.Namespace) -> None:
 
     Raises: what `train`, `load` and the model do.
     """
-    folder = Path(options.folder or f"runs/{options.data}-{options.model}")
     given = {name: value for name, value in vars(options).items() if value is not None}
     names = {field.name for field in dataclasses.fields(Settings)}
     settings = Settings(**{name: given[name] for name in names & given.keys()})
     sizes = {name: given[name] for name in model_options() if name in given}
-    texts = splits(options.data, running=options.length is not None)
+    corpus = corpus_of(options, labelled=options.task == "classify")
+    if options.task == "classify":
+        from intro_lm.classify import run_classification  # it needs scikit-learn
+
+        return run_classification(options, corpus, settings, sizes)
+    require_flags_of_language_models(options)
+    texts = {split: list(rows["text"]) for split, rows in corpus.items()}
+    if options.backward:
+        texts = {split: [text[::-1] for text in rows] for split, rows in texts.items()}
     vocabulary = Vocabulary.from_texts(text for rows in texts.values() for text in rows)
-    model = build(options.model, len(vocabulary), sizes, settings.seed)
+    name = options.model or "lstm"
+    model = build(name, len(vocabulary), sizes, settings.seed)
     parts = {
-        name: batches_of(rows, vocabulary, model, options, training=name == "train")
-        for name, rows in texts.items()
+        split: batches_of(rows, vocabulary, model, options, training=split == "train")
+        for split, rows in texts.items()
     }
+    beside = "-backward" if options.backward else ""
+    folder = Path(options.folder or f"runs/{Path(options.data).stem}-{name}{beside}")
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{parameters:,} parameters; the run lies in {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    if not (folder / FILENAME).exists():
-        about = {"data": options.data, "model": options.model, "sizes": sizes}
-        (folder / MODEL_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        vocabulary.save(folder / VOCABULARY_FILE)
+    about = {"data": options.data, "model": name, "sizes": sizes}
+    write_run(folder, about | ({"backward": True} if options.backward else {}), vocabulary)
     history = train(
         model,
         parts["train"],
@@ -167,7 +196,7 @@ def run_training(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     last = history.records[-1]
     print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
-    result = {
+    result: dict[str, Any] = {
         "parameters": parameters,
         "steps": last.step,
         "seconds": round(seconds, 1),  # of this command: those before a --resume are not in it
@@ -179,27 +208,42 @@ def run_training(options: argparse.Namespace) -> None:
         test = parts["test"].to(next(model.parameters()).device)
         result["test_loss"] = evaluate(model, test.epoch(0), carry_state=test.carries_state)
         print(f"test {result['test_loss']:.4f}")
-    (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    tracker.text("samples", "\n".join(generate(model, vocabulary, SAMPLES)), settings.steps)
+    write_result(folder, result)
+    samples = turned(generate(model, vocabulary, SAMPLES), options.backward)
+    tracker.text("samples", "\n".join(samples), settings.steps)
     tracker.close()
+    return None
+
+
+def require_flags_of_language_models(options: argparse.Namespace) -> None:
+    """Refuse what only a classifier heeds."""
+    recipe = [field.name for field in dataclasses.fields(FineTuning)]
+    for name in ("per_class", "max_length", "pretrained", "pretrained_backward", *recipe, "label"):
+        if getattr(options, name) is not None:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} is for classifying; add --task classify, or leave it out")
+
+
+def turned(texts: list[str], backward: bool) -> list[str]:
+    """The texts of a backward model, which it writes from the end, as they are read."""
+    return [text[::-1] for text in texts] if backward else texts
 
 
 def run_sampling(options: argparse.Namespace) -> None:
     """Print texts from the model in a folder, an empty line between those of several lines.
 
+    A backward model begins at a text's end: the prompt is how its texts end.
+
     Raises:
         FileNotFoundError: the folder holds no run.
         CheckpointError: its checkpoint is damaged.
-        ValueError: a flag is out of range.
+        ValueError: a flag is out of range, or the folder holds a classifier.
     """
-    folder = Path(options.folder)
-    if not (folder / MODEL_FILE).is_file():
-        raise FileNotFoundError(f"{folder} holds no run; make one with `python -m intro_lm train`")
-    about = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
-    model = build(about["model"], len(vocabulary), about["sizes"], seed=0)
-    load_weights(folder, model)
+    model, vocabulary, about = load_language_model(options.folder)
+    backward = about.get("backward", False)
     flags = inspect.signature(generate).parameters
     given = {name: v for name, v in vars(options).items() if name in flags and v is not None}
-    texts = generate(model, vocabulary, **given)
+    if "prompt" in given:
+        (given["prompt"],) = turned([given["prompt"]], backward)
+    texts = turned(generate(model, vocabulary, **given), backward)
     print(("\n\n" if any("\n" in text for text in texts) else "\n").join(texts))

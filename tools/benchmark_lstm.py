@@ -21,7 +21,7 @@ from intro_lm.generation import generate
 from intro_lm.models import RecurrentLM
 from intro_lm.training import Settings, train
 from intro_lm.training.device import cpu_has_bfloat16
-from intro_lm.training.loop import make_optimizer
+from intro_lm.training.optimizers import make_optimizer
 
 VOCABULARY_SIZE = 66
 EMBEDDING_SIZE = 64

@@ -6,6 +6,13 @@ from intro_lm.data.catalogue import available, describe, load, running_text, tex
 from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.files import load_file
 from intro_lm.data.hub import load_hub
+from intro_lm.data.labelled import (
+    class_names,
+    few_labels,
+    labelled_batches,
+    unlabelled_names,
+    without_held_out,
+)
 from intro_lm.data.sequences import LabelledBatches, PaddedBatches
 from intro_lm.data.splits import split, split_in_order
 from intro_lm.data.streams import StreamBatches
@@ -27,8 +34,11 @@ __all__ = [
     "Subwords",
     "Vocabulary",
     "available",
+    "class_names",
     "context_windows",
     "describe",
+    "few_labels",
+    "labelled_batches",
     "load",
     "load_file",
     "load_hub",
@@ -37,4 +47,6 @@ __all__ = [
     "split",
     "split_in_order",
     "texts",
+    "unlabelled_names",
+    "without_held_out",
 ]

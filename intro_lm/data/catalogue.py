@@ -23,6 +23,7 @@ from intro_lm.data.files import articles, read_lines, read_text, speeches
 from intro_lm.data.hub import load_repository
 from intro_lm.data.hub_cache import Repository, here
 from intro_lm.data.hub_client import problem_with
+from intro_lm.data.labelled import unlabelled_names
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ CATALOGUE: dict[str, Entry] = {
         licence="MIT (see names.md)",
         source="bundled; compiled from the person providers of faker",
         labelled=name_origins,
+    ),
+    "unlabelled-names": Entry(
+        summary="every bundled name but those that name-origins validates and tests on",
+        size="34,217 names",
+        licence="MIT (see names.md)",
+        source="bundled; for pretraining on names before name-origins is learned",
+        texts=unlabelled_names,
     ),
     "python-reference": Entry(
         summary="the Python language reference, a text a topic",

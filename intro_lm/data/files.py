@@ -24,7 +24,8 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
     Args:
         path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
-        text: the column with the texts. Rows whose text is blank are left out.
+        text: the column with the texts. Rows whose text is blank are left out; where there are
+            labels, which then are lost, their number is printed.
         label: the column with the labels, if any: all strings or all whole numbers.
 
     Returns:
@@ -60,6 +61,9 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{path.name}: the text of row {row} is {value!r}, which is no string")
     kept = [row for row, value in enumerate(columns[text]) if value and value.strip()]
+    blank = len(columns[text]) - len(kept)
+    if blank and label is not None:
+        print(f"{path.name}: {blank} of {len(columns[text])} rows have no text and are left out")
     try:
         return split(
             [columns[text][row] for row in kept],

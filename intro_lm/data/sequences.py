@@ -86,6 +86,11 @@ class PaddedBatches:
         """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device))
 
+    def reversed(self) -> PaddedBatches:
+        """The same texts, each from its last token to its first, for a backward language model."""
+        last = len(self.stream) - 1
+        return replace(self, stream=self.stream.flip(0), starts=(last - self.starts).flip(0))
+
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run knows that it is its own."""
         settings = f"padded {self.batch_size} {self.shuffle} {self.seed}"
@@ -138,20 +143,32 @@ class LabelledBatches:
         shuffle: bool = True,
         seed: int = 0,
         max_length: int | None = None,
+        classes: int | None = None,
     ) -> LabelledBatches:
         """Encode the texts, and put their labels beside them.
+
+        Args:
+            vocabulary, texts, labels: what to encode.
+            batch_size, shuffle, seed, max_length: as above.
+            classes: how many there are; with None a label may be any whole number from 0 on.
 
         Raises:
             ValueError: there are no texts, one can't be encoded, a label is no class id, or an
                 argument is no count.
         """
-        ids = _class_ids(labels)
+        ids = _class_ids(labels, classes)
         stream, starts = token_stream(vocabulary, texts)
         return cls(stream, starts, ids, batch_size, shuffle, seed, max_length)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-len(self.labels) // self.batch_size)
+
+    @property
+    def truncated(self) -> int:
+        """How many texts have more than `max_length` tokens, and are read in part."""
+        limit = self.max_length
+        return 0 if limit is None else int((self.starts.diff() - 1 > limit).sum())
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch as (inputs (B, T), targets (B,)), from batch `start` on."""
@@ -202,12 +219,17 @@ def _grid(
     return place, across < lengths.to(device).unsqueeze(1)
 
 
-def _class_ids(labels: Sequence[int]) -> Tensor:
+def _class_ids(labels: Sequence[int], classes: int | None = None) -> Tensor:
     values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
     for position, value in enumerate(values):
         if not isinstance(value, int | np.integer) or value < 0:
             raise ValueError(
                 f"label {value!r} of text {position} is no class id; give each text a whole "
                 "number from 0 on, or leave it out"
+            )
+        if classes is not None and value >= classes:
+            raise ValueError(
+                f"label {value} of text {position} is out of range: {classes} classes are numbered "
+                f"0 to {classes - 1}"
             )
     return torch.tensor(values, dtype=torch.long)

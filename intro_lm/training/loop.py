@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,13 @@ from intro_lm.evaluation import Loss, cross_entropy, evaluate
 from intro_lm.training.checkpoint import Checkpoint
 from intro_lm.training.device import choose_device, choose_precision, random_state
 from intro_lm.training.history import History, Record
+from intro_lm.training.optimizers import (
+    ParameterGroup,
+    describe_groups,
+    make_optimizer,
+    prepare_step,
+    thawed_afterwards,
+)
 from intro_lm.training.settings import Settings
 from intro_lm.training.tracking import Recorder
 
@@ -33,6 +40,7 @@ def train(
     settings: Settings | None = None,
     *,
     loss: Loss = cross_entropy,
+    parameter_groups: Sequence[ParameterGroup] | None = None,
     validation: AnyBatches | None = None,
     tracker: Recorder | None = None,
     checkpoint_dir: str | Path | None = None,
@@ -51,6 +59,8 @@ def train(
         batches: what to train on; an epoch follows the other until the steps are done.
         settings: how; None takes the defaults.
         loss: from (logits, targets) to the mean loss of a batch.
+        parameter_groups: parts of the model that learn at a multiple of the schedule's rate, or
+            only from some step on; None lets all of it learn alike.
         validation: evaluated every `evaluate_every` steps and at the end.
         tracker: where the records go besides the history.
         checkpoint_dir: folder for the checkpoint, written every `checkpoint_every` steps, at the
@@ -59,6 +69,7 @@ def train(
         progress: show a progress bar.
 
     Raises:
+        ValueError: `parameter_groups` are not the model's parameters, or none learns at first.
         FileExistsError: `checkpoint_dir` holds a run and `resume` is off.
         CheckpointError: what is to be resumed is another run, or is damaged.
         OSError: `checkpoint_dir` can't be written to; where it fills up while training, the
@@ -75,17 +86,22 @@ def train(
     model.to(device).train()
     batches = batches.to(device)
     validation = validation.to(device) if validation else None
-    optimizer = make_optimizer(model, settings, device)
+    optimizer = make_optimizer(model, settings, device, parameter_groups)
     history = History(str(device), precision)
     losses: list[Tensor] = []  # of the steps since the last record
     advance = getattr(model, "advance", None) if batches.carries_state else None
     state: Tensor | None = None  # of a recurrent model that reads a stream
     step = 0
 
-    with random_state(settings.seed, device), stop_on_interrupt() as interrupted:
+    with (
+        random_state(settings.seed, device),
+        thawed_afterwards(optimizer),
+        stop_on_interrupt() as interrupted,
+    ):
         checkpoint = None
         if checkpoint_dir is not None:
-            checkpoint = Checkpoint(checkpoint_dir, model, optimizer, asdict(settings), batches)
+            told = asdict(settings) | describe_groups(parameter_groups)
+            checkpoint = Checkpoint(checkpoint_dir, model, optimizer, told, batches)
             if checkpoint.exists() and not resume:
                 raise FileExistsError(
                     f"{checkpoint.path} holds an earlier run; pass resume=True to go on with it, "
@@ -102,8 +118,7 @@ def train(
         while step < settings.steps:
             for inputs, targets in batches.epoch(step // len(batches), step % len(batches)):
                 rate = settings.learning_rate_at(step)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
+                prepare_step(optimizer, step, rate)
                 if step % len(batches) == 0:
                     state = None  # an epoch begins at the beginning of every row
                 with autocast:
@@ -161,18 +176,6 @@ def train(
                     break
         bar.close()
     return history
-
-
-def make_optimizer(
-    model: nn.Module, settings: Settings, device: torch.device
-) -> torch.optim.Optimizer:
-    """The optimiser that the settings name, over the parameters that want gradients."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    rate, decay = settings.learning_rate, settings.weight_decay
-    fused = device.type in ("cpu", "cuda")  # one kernel for all parameters, not one for each
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, weight_decay=decay, fused=fused)
-    return torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
 
 
 def finite_mean(losses: list[Tensor], step: int) -> float:

@@ -11,7 +11,7 @@ from torch import nn
 from intro_lm.data import AnyBatches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.training.device import choose_device
-from intro_lm.training.loop import make_optimizer
+from intro_lm.training.optimizers import make_optimizer
 from intro_lm.training.settings import Settings
 
 

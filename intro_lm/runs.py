@@ -1,0 +1,118 @@
+"""The folders of runs: what `python -m intro_lm train` leaves, so that others can go on from it.
+
+A run's folder holds `model.json` (which model, of which sizes, on which data), `vocabulary.json`,
+the checkpoint, TensorBoard's files, and, once it is done, `result.json`: what it found.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from intro_lm.data import Vocabulary
+from intro_lm.models import MLP, RecurrentLM, TextClassifier
+from intro_lm.training import load_weights
+from intro_lm.training.checkpoint import FILENAME
+
+MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "result.json"
+
+
+def build(
+    name: str, vocabulary_size: int, sizes: dict[str, Any], seed: int, classes: int | None = None
+) -> MLP | RecurrentLM | TextClassifier:
+    """The language model, or for so many classes the classifier, of that name.
+
+    Args:
+        name: `mlp`, `rnn`, `gru` or `lstm`.
+        vocabulary_size: number of tokens.
+        sizes: the model's other arguments.
+        seed: draws the initial weights.
+        classes: of a classifier.
+
+    Raises:
+        ValueError: the model has no such size, or not of that value.
+    """
+    kind: Any = TextClassifier if classes else MLP if name == "mlp" else RecurrentLM
+    if classes and name == "mlp":
+        raise ValueError("the model mlp reads no whole texts; to classify use rnn, gru or lstm")
+    for size in sizes:
+        if size not in inspect.signature(kind).parameters:
+            raise ValueError(f"the model {name} has no --{size.replace('_', '-')}")
+    chosen: dict[str, Any] = {} if name == "mlp" else {"cell": name}
+    if classes:
+        chosen["classes"] = classes
+    return kind(vocabulary_size, **chosen, **sizes, generator=torch.Generator().manual_seed(seed))
+
+
+def write_run(folder: Path, about: dict[str, Any], vocabulary: Vocabulary) -> None:
+    """Write down what the run is, unless the folder holds one already."""
+    if not (folder / FILENAME).exists():
+        (folder / MODEL_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        vocabulary.save(folder / VOCABULARY_FILE)
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Write down what a run found, in the place of what it found before."""
+    (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def load_language_model(
+    folder: str | Path,
+) -> tuple[MLP | RecurrentLM, Vocabulary, dict[str, Any]]:
+    """The trained language model in a folder, its vocabulary, and what `model.json` says of it.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        CheckpointError: its checkpoint is damaged.
+        ValueError: it holds a classifier.
+    """
+    about = _read(Path(folder))
+    if "classes" in about:
+        raise ValueError(
+            f"{folder} holds a classifier, which predicts no next token; give the folder of a "
+            "language model"
+        )
+    model, vocabulary = _load(Path(folder), about)
+    assert not isinstance(model, TextClassifier)
+    return model, vocabulary, about
+
+
+def load_classifier(folder: str | Path) -> tuple[TextClassifier, Vocabulary, dict[str, Any]]:
+    """The trained classifier in a folder, its vocabulary, and what `model.json` says of it.
+
+    The names of its classes, in the order of its logits, are `about["classes"]`.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        CheckpointError: its checkpoint is damaged.
+        ValueError: it holds a language model.
+    """
+    about = _read(Path(folder))
+    if "classes" not in about:
+        raise ValueError(
+            f"{folder} holds a language model and no classifier; make one of it with "
+            f"`python -m intro_lm train --task classify --pretrained {folder}`"
+        )
+    model, vocabulary = _load(Path(folder), about)
+    assert isinstance(model, TextClassifier)
+    return model, vocabulary, about
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    if not (folder / MODEL_FILE).is_file():
+        raise FileNotFoundError(f"{folder} holds no run; make one with `python -m intro_lm train`")
+    return json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
+
+
+def _load(
+    folder: Path, about: dict[str, Any]
+) -> tuple[MLP | RecurrentLM | TextClassifier, Vocabulary]:
+    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
+    classes = len(about["classes"]) if "classes" in about else None
+    model = build(about["model"], len(vocabulary), about["sizes"], 0, classes)
+    load_weights(folder, model)
+    return model, vocabulary

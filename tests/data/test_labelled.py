@@ -1,0 +1,125 @@
+"""Labelled texts: few of them, checked, cut into batches; and what may be pretrained on."""
+
+from collections import Counter
+
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from intro_lm import data
+from intro_lm.data import Subwords, Vocabulary
+
+LETTERS = Vocabulary("abc")
+
+
+def rows(texts, labels, classes=("x", "y")):
+    features = Features({"text": Value("string"), "label": ClassLabel(names=list(classes))})
+    return Dataset.from_dict({"text": texts, "label": labels}, features=features)
+
+
+MANY = rows([f"{number}" for number in range(40)], [number % 4 % 3 for number in range(40)], "xyz")
+
+
+def test_few_labels_are_as_many_of_each_class_as_asked():
+    drawn = data.few_labels(MANY, 7, seed=3)
+    assert Counter(drawn["label"]) == {0: 7, 1: 7, 2: 7}
+    assert len(set(drawn["text"])) == 21
+    stood = {text: label for text, label in zip(MANY["text"], MANY["label"], strict=True)}
+    assert all(stood[row["text"]] == row["label"] for row in drawn)
+
+
+def test_a_smaller_draw_lies_within_a_larger_one():
+    draws = [set(data.few_labels(MANY, number, seed=1)["text"]) for number in (1, 4, 10)]
+    assert draws[0] < draws[1] < draws[2]
+
+
+def test_the_seed_alone_decides_the_draw():
+    first, again, other = (list(data.few_labels(MANY, 5, seed)["text"]) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_class_with_fewer_texts_than_asked_is_refused_with_both_numbers():
+    with pytest.raises(ValueError, match=r"class 'y' has 10 texts and 11 .* at most 10"):
+        data.few_labels(MANY, 11)
+    for wrong in (0, 2.5):
+        with pytest.raises(ValueError, match=f"per_class is {wrong}"):
+            data.few_labels(MANY, wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (rows(["a", "b"], [0, 0], ["x"]), r"have 1 class\(es\), 'x'; .* at least 2"),
+        (rows(["a", " "], [0, 1]), "text of row 1 is empty"),
+        (rows(["", "b"], [0, 1]), "text of row 0 is empty"),
+        (rows(["a", None], [0, 1]), "text of row 1 is empty"),
+        (rows(["a", "b"], [0, -1]), "label of row 1 is -1; with 2 classes .* between 0 and 1"),
+        (rows(["a", "b"], [None, 1]), "label of row 0 is None"),
+        (Dataset.from_dict({"text": ["a"]}), "columns are text: there is no ClassLabel"),
+        (Dataset.from_dict({"text": ["a"], "label": [1]}), "no ClassLabel"),
+    ],
+)
+def test_what_cannot_be_classified_is_refused_with_its_row(wrong, message):
+    for use in (
+        lambda: data.few_labels(wrong, 1),
+        lambda: data.labelled_batches(LETTERS, wrong),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_a_text_longer_than_the_limit_is_truncated_counted_and_said(capsys):
+    texts = rows(["abc", "abcab", "abca", "ab"], [0, 1, 0, 1])
+    batches = data.labelled_batches(LETTERS, texts, shuffle=False, max_length=3)
+    said = capsys.readouterr().out
+    assert said == "2 of 4 texts are longer than 3 tokens; only their beginnings are read\n"
+    assert batches.truncated == 2
+    ((inputs, targets),) = batches.epoch(0)
+    assert LETTERS.decode_texts(inputs) == ["abc", "abc", "abc", "ab"]
+    assert targets.tolist() == [0, 1, 0, 1]
+    for limit in (5, None):
+        assert data.labelled_batches(LETTERS, texts, max_length=limit).truncated == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_label_beyond_the_classes_is_refused_with_both_numbers():
+    make = data.LabelledBatches.from_texts
+    with pytest.raises(ValueError, match=r"label 3 of text 1 .* 3 classes are numbered 0 to 2"):
+        make(LETTERS, ["a", "b"], [2, 3], classes=3)
+    make(LETTERS, ["a", "b"], [2, 3])
+
+
+def test_no_name_that_is_validated_or_tested_on_is_pretrained_on():
+    held_out = data.load("name-origins")
+    pretraining = data.load("unlabelled-names")
+    seen = [text for part in pretraining.values() for text in part["text"]]
+    for part in ("validation", "test"):
+        assert not set(seen) & set(held_out[part]["text"])
+    assert set(held_out["train"]["text"]) <= set(seen)
+    every_name = {*data.names("given"), *data.names("family")}
+    held = {*held_out["validation"]["text"], *held_out["test"]["text"]}
+    assert set(seen) == every_name - held
+    assert len(seen) == len(set(seen)) == 34_217
+
+
+def test_texts_without_those_held_out_keep_their_order_and_are_distinct():
+    corpus = data.split([f"text {number}" for number in range(20)])
+    held = corpus["test"]["text"][0]
+    texts = ["new", corpus["train"]["text"][0], held, "new"]
+    assert data.without_held_out(texts, corpus) == texts[:2]
+
+
+def test_reversed_batches_hold_each_text_from_its_end_also_of_subwords(some_names):
+    for vocabulary in (Vocabulary.from_texts(some_names), Subwords.from_texts(some_names, 300)):
+        batches = data.PaddedBatches.from_texts(vocabulary, some_names, 50)
+        pairs = zip(batches.epoch(0), batches.reversed().epoch(0), strict=True)
+        found: list[list[list[int]]] = [[], []]
+        for both in pairs:
+            for kind, (inputs, targets) in zip(found, both, strict=True):
+                for row, wanted in zip(inputs, targets, strict=True):
+                    tokens = wanted[wanted != data.IGNORED].tolist()
+                    assert row.tolist()[: len(tokens)] == [0, *tokens[:-1]]
+                    kind.append(tokens)
+        forwards, backwards = found
+        turned = [[*tokens[:-1][::-1], 0] for tokens in backwards]
+        assert sorted(turned) == sorted(forwards)
+        assert batches.reversed().fingerprint() != batches.fingerprint()

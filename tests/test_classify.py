@@ -1,0 +1,211 @@
+"""`python -m intro_lm train --task classify`, as a user types it, and what its folder holds."""
+
+import json
+
+import pytest
+import torch
+
+from intro_lm import data
+from intro_lm.__main__ import main
+from intro_lm.classification import predict
+from intro_lm.runs import load_classifier, load_language_model
+
+SMALL = ["--hidden-size", "8", "--embedding-size", "4"]
+QUICK = ["--steps", "8", "--checkpoint-every", "4", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def labelled_names(monkeypatch, some_names):
+    labels = ["with a" if "a" in name else "without" for name in some_names]
+    corpus = data.split(some_names, labels=labels)
+    monkeypatch.setattr("intro_lm.data.load", lambda name: corpus)
+    return corpus
+
+
+@pytest.fixture
+def language_models(tmp_path):
+    """A forward and a backward language model in folders of their own."""
+    folders = [str(tmp_path / "forward"), str(tmp_path / "backward")]
+    for folder, flags in zip(folders, ([], ["--backward"]), strict=True):
+        assert main(["train", "--data", "names", "--folder", folder, *SMALL, *QUICK, *flags]) == 0
+    return folders
+
+
+def classify(folder, *flags):
+    return main(
+        ["train", "--task", "classify", "--data", "names", "--folder", str(folder), *QUICK, *flags]
+    )
+
+
+def refused(capsys, message):
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    return True
+
+
+def test_a_classifier_is_trained_from_scratch_and_its_scores_printed(tmp_path, capsys):
+    assert classify(tmp_path, *SMALL, "--directions", "1") == 0
+    printed = capsys.readouterr().out
+    for word in ("2 classes", "accuracy", "macro-averaged F1", "recall of with a", "of without"):
+        assert word in printed
+    model, vocabulary, about = load_classifier(tmp_path)
+    assert len(model.encoders) == 1
+    assert about["classes"] == ["with a", "without"]
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+    assert vocabulary.encode("an").shape == (2,)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert f"accuracy {result['test']['accuracy']:.3f}" in printed
+    assert f"validation {result['validation_loss']:.4f}" in printed
+
+
+def test_a_pretrained_classifier_is_fine_tuned_and_loaded_again(
+    tmp_path, capsys, language_models, labelled_names
+):
+    forward, backward = language_models
+    flags = ["--pretrained", forward, "--pretrained-backward", backward, "--dropout", "0.3"]
+    folder = tmp_path / "classifier"
+    assert classify(folder, *flags, "--per-class", "20") == 0
+    assert "40 texts of 2 classes" in capsys.readouterr().out
+    model, vocabulary, about = load_classifier(folder)
+    assert about["pretrained"] == [forward, backward]
+    assert about["sizes"] == {
+        "embedding_size": 4,
+        "hidden_size": 8,
+        "layers": 1,
+        "directions": 2,
+        "dropout": 0.3,
+    }
+    batches = data.labelled_batches(vocabulary, labelled_names["test"])
+    assert predict(model, batches).sum(1).allclose(torch.ones(len(labelled_names["test"])))
+    # The same seed gives the same weights, and a finished run is resumed as it is.
+    assert classify(tmp_path / "again", *flags, "--per-class", "20") == 0
+    assert classify(folder, *flags, "--per-class", "20", "--resume") == 0
+    for other in (tmp_path / "again", folder):
+        for a, b in zip(load_classifier(other)[0].parameters(), model.parameters(), strict=True):
+            assert a.equal(b)
+
+
+def test_frozen_layers_are_those_of_the_language_model(tmp_path, language_models):
+    assert classify(tmp_path / "c", "--pretrained", language_models[0], "--frozen") == 0
+    encoder = load_classifier(tmp_path / "c")[0].encoders[0]
+    language_model = load_language_model(language_models[0])[0]
+    assert encoder.embedding.weight.equal(language_model.embedding.weight)
+    assert encoder.recurrent.weight_hh_l0.equal(language_model.recurrent.weight_hh_l0)
+
+
+def test_a_file_of_ones_own_is_classified_and_what_is_cut_or_left_out_is_said(
+    tmp_path, capsys, some_names
+):
+    path = tmp_path / "mine.jsonl"
+    lines = [{"name": name, "kind": len(name) % 2} for name in some_names[:200]]
+    lines.append({"name": " ", "kind": 1})
+    path.write_text("\n".join(map(json.dumps, lines)))
+    command = ["train", "--task", "classify", "--data", str(path), "--folder", str(tmp_path / "f")]
+    columns = ["--text", "name", "--label", "kind", "--max-length", "4"]
+    assert main([*command, *columns, *SMALL, *QUICK]) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 201 rows have no text and are left out" in printed
+    assert "texts are longer than 4 tokens; only their beginnings are read" in printed
+    assert load_classifier(tmp_path / "f")[2]["max_length"] == 4
+    assert main([*command, *SMALL, *QUICK]) == 1
+    assert refused(capsys, "mine.jsonl has no column 'text'; it has name, kind")
+
+
+def test_a_backward_language_model_writes_texts_that_end_as_prompted(capsys, language_models):
+    _, backward = language_models
+    assert load_language_model(backward)[2]["backward"] is True
+    capsys.readouterr()
+    sample = ["sample", "--folder", backward, "--count", "4", "--prompt", "nia"]
+    assert main(sample) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all(line.endswith("nia") for line in lines)
+
+
+def test_backward_language_models_learn_reversed_texts(tmp_path, monkeypatch, language_models):
+    turned = data.split([name[::-1] for name in data.names()[::20]])
+    straight = data.split(data.names()[::20])
+    for part, rows in turned.items():  # the shuffle heeds places, not texts
+        assert [text[::-1] for text in rows["text"]] == list(straight[part]["text"])
+    monkeypatch.setattr("intro_lm.data.load", lambda name: turned)
+    folder = tmp_path / "turned"
+    assert main(["train", "--data", "names", "--folder", str(folder), *SMALL, *QUICK]) == 0
+    by_hand, by_flag = load_language_model(folder)[0], load_language_model(language_models[1])[0]
+    for a, b in zip(by_hand.parameters(), by_flag.parameters(), strict=True):
+        assert a.equal(b)
+
+
+def test_what_does_not_fit_together_is_refused_with_both(tmp_path, capsys, language_models):
+    forward, backward = language_models
+    folder = tmp_path / "c"
+    both = ["--pretrained", forward, "--pretrained-backward", backward]
+    for flags, message in [
+        ([*both, "--hidden-size", "16"], f"hidden_size is 16, and 8 in {forward}"),
+        ([*both, "--model", "gru"], f"cell is gru, and lstm in {forward}"),
+        ([*both, "--per-class", "9999"], "and 9999 are asked for"),
+        (["--pretrained", backward], "holds a backward language model, and a forward one"),
+        ([both[0], forward, both[2], forward], "a forward language model, and a backward one"),
+        (both[2:], "--pretrained lacks"),
+        (["--frozen"], "--frozen is for pretrained layers"),
+        (["--no-head-first"], "head-first is for pretrained layers"),
+        (["--length", "8"], "--length is for language models"),
+        (["--backward"], "--backward is for language models"),
+        (["--model", "mlp"], "mlp reads no whole texts"),
+        (["--tied"], "has no --tied"),
+        (["--label", "kind"], "--label is for a file, and --data names is none"),
+        ([*both, "--stage", "2"], "stage is 2.0"),
+        (["--batch-size", "0"], "batch_size is 0"),
+        (["--max-length", "0"], "max_length is 0"),
+    ]:
+        assert classify(folder, *flags) == 1, flags
+        assert refused(capsys, message)
+    assert not folder.exists()
+
+
+def test_language_models_of_unlike_size_or_vocabulary_are_refused(
+    tmp_path, capsys, monkeypatch, language_models, some_names, labelled_names
+):
+    forward, _ = language_models
+    other = str(tmp_path / "other")
+    command = ["train", "--backward", "--folder", other, "--data", "names", *QUICK]
+    assert main([*command, "--hidden-size", "9", "--embedding-size", "4"]) == 0
+    flags = ["--pretrained", forward, "--pretrained-backward", other]
+    assert classify(tmp_path / "c", *flags) == 1
+    assert refused(capsys, "hidden_size is 8 and the backward one's 9")
+    few = data.split([name for name in some_names if "z" not in name and "q" not in name])
+    monkeypatch.setattr("intro_lm.data.load", lambda name: few)
+    third = str(tmp_path / "third")
+    assert main([*command[:3], third, *command[4:], *SMALL]) == 0
+    monkeypatch.setattr("intro_lm.data.load", lambda name: labelled_names)
+    assert classify(tmp_path / "c", *flags[:3], third) == 1
+    assert refused(capsys, "vocabulary_size is 27 and the backward one's 25")
+
+
+def test_each_kind_of_run_is_used_for_what_it_is(tmp_path, capsys, language_models):
+    folder = tmp_path / "c"
+    assert classify(folder, *SMALL) == 0
+    assert main(["sample", "--folder", str(folder)]) == 1
+    assert refused(capsys, "holds a classifier, which predicts no next token")
+    assert classify(tmp_path / "d", "--pretrained", str(folder)) == 1
+    assert refused(capsys, "holds a classifier")
+    with pytest.raises(ValueError, match="holds a language model and no classifier"):
+        load_classifier(language_models[0])
+    mlp = str(tmp_path / "mlp")
+    assert main(["train", "--data", "names", "--model", "mlp", "--folder", mlp, *QUICK]) == 0
+    assert classify(tmp_path / "d", "--pretrained", mlp) == 1
+    assert refused(capsys, "holds the model mlp")
+
+
+@pytest.mark.parametrize(
+    "flags", [["--per-class", "3"], ["--pretrained", "x"], ["--frozen"], ["--max-length", "3"]]
+)
+def test_what_only_a_classifier_heeds_is_refused_for_a_language_model(tmp_path, capsys, flags):
+    assert main(["train", "--data", "names", "--folder", str(tmp_path), *QUICK, *flags]) == 1
+    assert refused(capsys, f"{flags[0]} is for classifying; add --task classify")
+
+
+def test_labels_are_needed(tmp_path, capsys, monkeypatch, some_names):
+    monkeypatch.setattr("intro_lm.data.load", lambda name: data.split(some_names))
+    assert classify(tmp_path) == 1
+    assert refused(capsys, "there is no ClassLabel column 'label'")

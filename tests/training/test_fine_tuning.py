@@ -1,0 +1,205 @@
+"""Fine-tuning: which layers learn when, and how fast, through the ordinary loop."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from intro_lm.data import LabelledBatches
+from intro_lm.evaluation import cross_entropy
+from intro_lm.models import RecurrentLM, TextClassifier
+from intro_lm.training import (
+    CheckpointError,
+    FineTuning,
+    ParameterGroup,
+    Settings,
+    fine_tune,
+    train,
+)
+
+STEPS = 20
+SETTINGS = Settings(
+    steps=STEPS, learning_rate=0.05, weight_decay=0.1, log_every=6, checkpoint_every=3, device="cpu"
+)
+RECIPE = FineTuning(stage=0.2, rate_decay=2.0)
+
+
+@pytest.fixture
+def batches(vocabulary, some_names):
+    texts = some_names[:90]
+    labels = [len(text) % 3 for text in texts]
+    return LabelledBatches.from_texts(vocabulary, texts, labels, batch_size=16)
+
+
+@pytest.fixture
+def build(vocabulary):
+    def make(dropout: float = 0.2) -> TextClassifier:
+        models = []
+        for seed in (1, 2):
+            generator = torch.Generator().manual_seed(seed)
+            sizes = {"embedding_size": 4, "hidden_size": 6, "layers": 2}
+            models.append(RecurrentLM(len(vocabulary), **sizes, generator=generator))
+        generator = torch.Generator().manual_seed(3)
+        return TextClassifier.from_language_model(
+            *models, classes=3, dropout=dropout, token_dropout=dropout, generator=generator
+        )
+
+    return make
+
+
+@pytest.fixture
+def watched():
+    """At each step: every group's learning rate, and copies of its parameters before the step."""
+    seen = []
+
+    def note(optimizer, *_):
+        seen.append(
+            [
+                (group["lr"], [parameter.detach().clone() for parameter in group["params"]])
+                for group in optimizer.param_groups
+            ]
+        )
+
+    handle = register_optimizer_step_pre_hook(note)
+    yield seen
+    handle.remove()
+
+
+def same(first, second):
+    return all(a.equal(b) for a, b in zip(first, second, strict=True))
+
+
+def starts(recipe: FineTuning, layers: int = 4, steps: int = 100) -> list[int]:
+    parameters = [[torch.nn.Parameter(torch.zeros(1))] for _ in range(layers)]
+    return [group.start for group in recipe.parameter_groups(parameters, steps)]
+
+
+def test_each_layers_learning_rate_is_what_was_asked_at_every_step(build, batches, watched):
+    fine_tune(build(), batches, SETTINGS, RECIPE, progress=False)
+    assert len(watched) == STEPS
+    for step, groups in enumerate(watched):
+        rates = [rate for rate, _ in groups]  # embedding, two layers, head
+        head = SETTINGS.learning_rate_at(step)
+        assert rates == pytest.approx([head / 8, head / 4, head / 2, head], rel=1e-12)
+
+
+def test_frozen_layers_do_not_move_by_a_bit_and_thawed_ones_do(build, batches, watched):
+    model = build()
+    fine_tune(model, batches, SETTINGS, RECIPE, progress=False)
+    parameters = [[p for _, ps in [group] for p in ps] for group in watched[0]]
+    for layer, start in enumerate([12, 8, 4, 0]):
+        for step in range(STEPS):
+            now = watched[step][layer][1]
+            assert same(now, parameters[layer]) == (step <= start)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_frozen_features_stay_as_they_were_pretrained(build, batches):
+    model, before = build(), build()
+    fine_tune(model, batches, SETTINGS, replace(RECIPE, frozen=True), progress=False)
+    assert same(model.encoders.parameters(), before.encoders.parameters())
+    assert not same(model.output.parameters(), before.output.parameters())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (FineTuning(stage=0.1), [30, 20, 10, 0]),
+        (FineTuning(stage=0.1, gradual_unfreezing=False), [10, 10, 10, 0]),
+        (FineTuning(stage=0.1, head_first=False), [20, 10, 0, 0]),
+        (FineTuning(head_first=False, gradual_unfreezing=False), [0, 0, 0, 0]),
+        (FineTuning(frozen=True), [100, 100, 100, 0]),
+    ],
+)
+def test_each_part_can_be_switched_off(recipe, expected):
+    assert starts(recipe) == expected
+
+
+def test_all_switched_off_is_plain_training_bit_for_bit(build, batches):
+    plain, tuned = build(), build()
+    train(plain, batches, SETTINGS, progress=False)
+    off = FineTuning(head_first=False, gradual_unfreezing=False, rate_decay=1)
+    fine_tune(tuned, batches, SETTINGS, off, progress=False)
+    assert same(plain.parameters(), tuned.parameters())
+
+
+def test_two_runs_are_bitwise_equal(build, batches):
+    models = [build(), build()]
+    for model in models:
+        fine_tune(model, batches, SETTINGS, RECIPE, progress=False)
+    assert same(*(model.parameters() for model in models))
+
+
+@pytest.mark.parametrize("killed_at", [3, 8, 15])  # in each stage but the third
+def test_a_run_killed_in_any_stage_is_resumed_bitwise_equal(build, batches, tmp_path, killed_at):
+    whole = build()
+    expected = fine_tune(whole, batches, SETTINGS, RECIPE, progress=False)
+    calls = 0
+
+    def loss_that_is_killed(logits, targets):
+        nonlocal calls
+        calls += 1
+        if calls == killed_at + 1:
+            raise RuntimeError("killed")
+        return cross_entropy(logits, targets)
+
+    options = {"checkpoint_dir": tmp_path, "progress": False}
+    killed = build()
+    with pytest.raises(RuntimeError, match="killed"):
+        fine_tune(killed, batches, SETTINGS, RECIPE, loss=loss_that_is_killed, **options)
+    assert all(parameter.requires_grad for parameter in killed.parameters())
+    resumed = build()
+    history = fine_tune(resumed, batches, SETTINGS, RECIPE, resume=True, **options)
+    assert same(whole.parameters(), resumed.parameters())
+    assert history.train_losses == expected.train_losses
+
+
+def test_a_run_is_not_resumed_with_another_recipe(build, batches, tmp_path):
+    options = {"checkpoint_dir": tmp_path, "progress": False}
+    fine_tune(build(), batches, SETTINGS, RECIPE, **options)
+    with pytest.raises(CheckpointError, match=r"its parameter_groups is .* yours is"):
+        fine_tune(build(), batches, SETTINGS, FineTuning(), resume=True, **options)
+    with pytest.raises(CheckpointError, match=r"its parameter_groups is .* yours is None"):
+        train(build(), batches, SETTINGS, resume=True, **options)
+
+
+def test_groups_that_are_not_the_models_are_refused_with_numbers(build, batches):
+    model = build()
+    layers = model.layer_groups()
+    parameters = sum(map(len, layers))
+    for wrong in (layers[1:], [*layers, layers[0]], build().layer_groups()):
+        groups = [ParameterGroup(layer) for layer in wrong]
+        with pytest.raises(ValueError, match=f"has {parameters} parameters .* groups hold"):
+            train(model, batches, SETTINGS, parameter_groups=groups, progress=False)
+    late = [ParameterGroup(layer, start=5) for layer in layers]
+    with pytest.raises(ValueError, match="starts at step 5"):
+        train(model, batches, SETTINGS, parameter_groups=late, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stage": 1.0}, "stage is 1.0"),
+        ({"stage": -0.1}, "stage is -0.1"),
+        ({"rate_decay": 0.5}, "rate_decay is 0.5"),
+        ({"rate_decay": float("inf")}, "rate_decay is inf"),
+    ],
+)
+def test_a_recipe_out_of_range_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        FineTuning(**arguments)
+
+
+def test_a_layer_that_would_begin_after_the_end_is_refused():
+    with pytest.raises(ValueError, match=r"begin at step 120 of 100; choose a stage below 0\.33"):
+        starts(FineTuning(stage=0.4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"rate": 0.0}, "rate is 0.0"), ({"start": -1}, "start is -1"), ({"start": 1.5}, "start is")],
+)
+def test_a_group_out_of_range_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ParameterGroup([], **arguments)
