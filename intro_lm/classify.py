@@ -95,7 +95,7 @@ def run_classification(
     result = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "steps": last.step,
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),
         "precision": history.precision,
         "train_loss": last.train_loss,
         "validation_loss": last.validation_loss,

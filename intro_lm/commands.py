@@ -199,7 +199,7 @@ def run_training(options: argparse.Namespace) -> None:
     result: dict[str, Any] = {
         "parameters": parameters,
         "steps": last.step,
-        "seconds": round(seconds, 1),  # of this command: those before a --resume are not in it
+        "seconds": round(seconds, 3),  # of this command: those before a --resume are not in it
         "precision": history.precision,
         "train_loss": last.train_loss,
         "validation_loss": last.validation_loss,
