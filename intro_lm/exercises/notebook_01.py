@@ -1,0 +1,249 @@
+"""The exercises of notebook 01, the MLP baseline."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+
+from intro_lm.exercises.checking import Exercise
+from intro_lm.exercises.comparing import Answer, Mistake, compare
+
+ANNA = [1, 14, 14, 1]
+
+
+def build_windows(tokens: list[int], context_length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cut one name into examples: every context, and the token that comes after it.
+
+    Args:
+        tokens: the n ids of the name's letters, without boundaries. The boundary is id 0.
+        context_length: T, how many tokens a context holds.
+
+    Returns:
+        inputs, a LongTensor (n + 1, T), and targets, a LongTensor (n + 1,).
+    """
+    padded = torch.tensor([0] * context_length + tokens + [0])  # (T + n + 1,)
+    windows = padded.unfold(0, context_length + 1, 1)  # (n + 1, T + 1)
+    return windows[:, :-1], windows[:, -1]
+
+
+def _windows(padded: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = [padded[n : n + length + 1] for n in range(len(padded) - length)]
+    windows = torch.tensor(rows, dtype=torch.long).view(len(rows), length + 1)
+    return windows[:, :-1], windows[:, -1]
+
+
+def _without_end(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return _windows([0] * length + tokens, length)
+
+
+def _without_padding(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return _windows([*tokens, 0], length)
+
+
+def _one_boundary(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return _windows([0, *tokens, 0], length)
+
+
+def _reversed(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs, targets = build_windows(tokens, length)
+    return inputs.flip(1), targets
+
+
+def _padded_behind(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs, targets = build_windows(tokens, length)
+    rows = [[*tokens[max(0, n - length) : n], *[0] * (length - n)] for n in range(len(inputs))]
+    return torch.tensor(rows), targets
+
+
+def _target_inside(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs, targets = build_windows(tokens, length)
+    return torch.cat([inputs[:, 1:], targets[:, None]], 1), targets
+
+
+WINDOWS = (
+    Mistake(_without_end, "The end is missing: the boundary after the last letter is a target too"),
+    Mistake(
+        _without_padding,
+        "The beginning is missing: the first letters are predicted as well, from a context that "
+        "boundaries pad in front",
+    ),
+    Mistake(
+        _one_boundary,
+        "One boundary in front is not enough: the first context is made of boundaries alone, as "
+        "many as the context is long",
+    ),
+    Mistake(
+        _reversed, "The contexts are turned round: the most recent token stands last, on the right"
+    ),
+    Mistake(_padded_behind, "The padding stands behind the letters, and belongs in front of them"),
+    Mistake(_target_inside, "Each context holds the very token that it should predict"),
+)
+
+
+def windows_of_anna(answer: Answer) -> None:
+    """the windows of 'anna' with 3 tokens of context"""
+    compare(answer, build_windows, (ANNA, 3), WINDOWS)
+
+
+def windows_of_other_lengths(answer: Answer) -> None:
+    """a context of one token, a context longer than the name, and a name without letters"""
+    for tokens, length in ((ANNA, 1), ([5], 4), ([], 2)):
+        compare(answer, build_windows, (tokens, length), WINDOWS)
+
+
+def negative_log_likelihood(counts: torch.Tensor, names: list[list[int]]) -> float:
+    """Measure a bigram model that is a table of counts, on some names.
+
+    Args:
+        counts: (V, V), how often each token (column) came after each token (row).
+        names: the ids of each name's letters, without boundaries. The boundary is id 0.
+
+    Returns:
+        The mean negative log-likelihood of the names, in nats per predicted token, the boundary
+        at each name's end included. It is infinite where a pair was never counted.
+    """
+    before = torch.tensor([token for name in names for token in [0, *name]])  # (N,)
+    after = torch.tensor([token for name in names for token in [*name, 0]])  # (N,)
+    probabilities = counts / counts.sum(1, keepdim=True)
+    return -probabilities[before, after].log().mean().item()
+
+
+def _mean_of_names(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return sum(negative_log_likelihood(counts, [name]) for name in names) / len(names)
+
+
+def _summed(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return negative_log_likelihood(counts, names) * sum(len(name) + 1 for name in names)
+
+
+def _by_column(counts: torch.Tensor, names: list[list[int]]) -> float:
+    before = torch.tensor([token for name in names for token in [0, *name]])
+    after = torch.tensor([token for name in names for token in [*name, 0]])
+    return -(counts / counts.sum(0, keepdim=True))[before, after].log().mean().item()
+
+
+def _without_boundary(counts: torch.Tensor, names: list[list[int]]) -> float:
+    pairs = [pair for name in names for pair in pairwise(name)]
+    probabilities = counts / counts.sum(1, keepdim=True)
+    return -torch.stack([probabilities[pair] for pair in pairs]).log().mean().item()
+
+
+def _without_last(counts: torch.Tensor, names: list[list[int]]) -> float:
+    pairs = [pair for name in names for pair in zip([0, *name], name, strict=False)]
+    probabilities = counts / counts.sum(1, keepdim=True)
+    return -torch.stack([probabilities[pair] for pair in pairs]).log().mean().item()
+
+
+def _positive(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return -negative_log_likelihood(counts, names)
+
+
+def _in_bits(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return negative_log_likelihood(counts, names) / torch.tensor(2.0).log().item()
+
+
+def _turned(counts: torch.Tensor, names: list[list[int]]) -> float:
+    before = torch.tensor([token for name in names for token in [0, *name]])
+    after = torch.tensor([token for name in names for token in [*name, 0]])
+    return -(counts / counts.sum(1, keepdim=True))[after, before].log().mean().item()
+
+
+def _smoothed(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return negative_log_likelihood(counts + 1, names)
+
+
+def _log_of_mean(counts: torch.Tensor, names: list[list[int]]) -> float:
+    before = torch.tensor([token for name in names for token in [0, *name]])
+    after = torch.tensor([token for name in names for token in [*name, 0]])
+    return -(counts / counts.sum(1, keepdim=True))[before, after].mean().log().item()
+
+
+NLL = (
+    Mistake(_positive, "The sign is missing: log p is negative, the loss is minus log p"),
+    Mistake(_summed, "This is the sum over the predicted tokens; divide by how many there are"),
+    Mistake(
+        _mean_of_names,
+        "This is the mean of the names' means, in which a token of a short name weighs more; take "
+        "one mean over all tokens",
+    ),
+    Mistake(_without_last, "The end is missing: each name also predicts the boundary behind it"),
+    Mistake(
+        _without_boundary,
+        "The boundaries are missing: the first letter is predicted from the boundary, and the "
+        "boundary from the last letter",
+    ),
+    Mistake(
+        _by_column,
+        "The columns are divided by their sums. A row holds what came after one token, so each "
+        "row must sum to 1 (`counts.sum(1, keepdim=True)`)",
+    ),
+    Mistake(_turned, "The pairs are turned round: the row is the token before, the column after"),
+    Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
+    Mistake(_smoothed, "The counts are smoothed; here they are to be used as they are"),
+    Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
+)
+COUNTS = torch.tensor([[0.0, 6, 2], [3, 1, 4], [5, 2, 1]])
+
+
+def loss_of_one_name(answer: Answer) -> None:
+    """the loss of one name of two letters under counts of three tokens"""
+    compare(answer, negative_log_likelihood, (COUNTS, [[1, 2]]), NLL)
+
+
+def loss_of_two_names(answer: Answer) -> None:
+    """the loss of two names of different lengths, with a mean over tokens"""
+    compare(answer, negative_log_likelihood, (COUNTS, [[1], [1, 2, 2, 1, 1]]), NLL)
+
+
+def loss_of_a_new_pair(answer: Answer) -> None:
+    """that a pair which was never counted makes the loss infinite"""
+    counts = COUNTS.clone()
+    counts[2, 2] = 0
+    compare(answer, negative_log_likelihood, (counts, [[1, 2, 2]]), NLL)
+
+
+EXERCISES = (
+    Exercise(
+        name="01.windows",
+        title="Cut a name into windows",
+        minutes=10,
+        solved_by=build_windows,
+        why=(
+            "With T boundaries in front, each place of the name has T tokens before it, and one "
+            "rule serves all of them. `unfold` slides a window of T + 1 tokens over the padded "
+            "name, one step at a time: all but the last are the context, the last is the target. "
+            "It copies nothing; both results are views of the padded name."
+        ),
+        hints=(
+            "Write down the five examples of *anna* as ids. Which list of ids, cut into pieces of "
+            "`context_length + 1`, gives them all?",
+            "Pad in front with `[0] * context_length`, and put one 0 behind. There is one window "
+            "for each letter and one for the end.",
+            "`padded[i : i + context_length]` is context number i, and "
+            "`padded[i + context_length]` its target. `tensor.unfold(0, size, 1)` gives all "
+            "windows at once.",
+        ),
+        checks=(windows_of_anna, windows_of_other_lengths),
+    ),
+    Exercise(
+        name="01.nll",
+        title="The loss of a counting model",
+        minutes=15,
+        solved_by=negative_log_likelihood,
+        why=(
+            "A row of counts, divided by its sum, is the distribution of the next token. Indexing "
+            "with two tensors, `probabilities[before, after]`, picks the probability of every pair "
+            "at once. The mean goes over all predicted tokens, the boundaries behind the names "
+            "among them: a model must also say where a name ends. A pair that was never counted "
+            "has probability 0 and minus log 0 is infinite, which is why models are smoothed."
+        ),
+        hints=(
+            "Turn the counts into probabilities first. Which dimension must sum to 1?",
+            "Each name gives the pairs of `[0, *name]` and `[*name, 0]`.",
+            "With `before` and `after` as two LongTensors, `probabilities[before, after]` has one "
+            "probability for each predicted token. Take the logarithm, then the mean, then minus.",
+        ),
+        checks=(loss_of_one_name, loss_of_two_names, loss_of_a_new_pair),
+    ),
+)
