@@ -21,6 +21,7 @@ To add one, touch three files and nothing central:
    answer's result, `same(got, expected)` compares, and a check may raise `NotYet("why",
    {"inputs": show(x)})` itself. Order the checks so that the smallest case fails first. They have
    4 seconds together, run on the CPU in one thread with seeds set to 0, and have no network.
+   Where the module grows past 250 lines, its wrong implementations move to `mistakes_01.py`.
 2. `tests/exercises/test_notebook_01.py`: a `Case` in `CASES` holds, for one exercise, at least
    three wrong answers, each a function with a piece of the message meant for it, and at least one
    right answer that is written differently. `claims("01", CASES)` turns it into tests.

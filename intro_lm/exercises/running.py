@@ -103,6 +103,9 @@ def _said(error: BaseException) -> str:
     return attempt(text).value or type(error).__name__
 
 
+TOO_LONG = f"It had not finished after {SECONDS:.0f} s; is there a loop that never ends?"
+
+
 def _report(lines: list[dict[str, Any]], checks: Sequence[Check], ended: str) -> Report:
     passed = [line["check"] for line in lines if "message" not in line]
     for line in lines:
@@ -110,9 +113,6 @@ def _report(lines: list[dict[str, Any]], checks: Sequence[Check], ended: str) ->
             return Report(passed, line["check"], line["message"], line.get("case", {}))
     left = [check.__name__ for check in checks if check.__name__ not in passed]
     return Report(passed, left[0], ended) if left else Report(passed)
-
-
-TOO_LONG = f"It had not finished after {SECONDS:.0f} s; is there a loop that never ends?"
 
 
 def _in_child(answer: Answer, checks: Sequence[Check]) -> Report:
