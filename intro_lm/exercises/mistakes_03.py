@@ -125,7 +125,7 @@ def never_paired(first: list[float], second: list[float], paired: bool) -> Inter
 
 
 def never_paired_pooled(first: list[float], second: list[float], paired: bool) -> Interval:
-    return pooled(first, second, False) if paired else right(first, second, False) if paired else right(first, second, False)
+    return pooled(first, second, False) if paired else right(first, second, False)
 
 
 def always_paired(first: list[float], second: list[float], paired: bool) -> Interval:
