@@ -129,7 +129,7 @@ EXERCISES = (
             "mean of fewer characters, and reaches back 32 characters at most; so early in a "
             "training that costs less than the additional steps bring. The rate, 0.04, is higher "
             "than the notebook's, and clipping makes it safe. This recipe ends near 2.01. It was "
-            "found by looking at the held-out text about twenty times, so that number is a little "
+            "found by looking at the held-out text about thirty times, so that number is a little "
             "flattered; and for a long training, where the last hundredths count, it would be a "
             "poor one."
         ),
