@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import difflib
+import json
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from intro_lm.exercises.checking import Exercise
-from intro_lm.exercises.comparing import Answer, Mistake, compare
+from intro_lm.exercises.comparing import Answer, NotYet, call, compare
+from intro_lm.exercises.mistakes_01 import BENGIO, LOOK, NLL, SMOOTHING, WINDOWS, WOULD
+from intro_lm.exercises.values import plain, show
+from intro_lm.runs import MODEL_FILE, RESULT_FILE, build
 
 ANNA = [1, 14, 14, 1]
 
@@ -25,60 +31,6 @@ def build_windows(tokens: list[int], context_length: int) -> tuple[torch.Tensor,
     padded = torch.tensor([0] * context_length + tokens + [0])  # (T + n + 1,)
     windows = padded.unfold(0, context_length + 1, 1)  # (n + 1, T + 1)
     return windows[:, :-1], windows[:, -1]
-
-
-def _windows(padded: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    rows = [padded[n : n + length + 1] for n in range(len(padded) - length)]
-    windows = torch.tensor(rows, dtype=torch.long).view(len(rows), length + 1)
-    return windows[:, :-1], windows[:, -1]
-
-
-def _without_end(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return _windows([0] * length + tokens, length)
-
-
-def _without_padding(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return _windows([*tokens, 0], length)
-
-
-def _one_boundary(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return _windows([0, *tokens, 0], length)
-
-
-def _reversed(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    inputs, targets = build_windows(tokens, length)
-    return inputs.flip(1), targets
-
-
-def _padded_behind(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    inputs, targets = build_windows(tokens, length)
-    rows = [[*tokens[max(0, n - length) : n], *[0] * (length - n)] for n in range(len(inputs))]
-    return torch.tensor(rows), targets
-
-
-def _target_inside(tokens: list[int], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    inputs, targets = build_windows(tokens, length)
-    return torch.cat([inputs[:, 1:], targets[:, None]], 1), targets
-
-
-WINDOWS = (
-    Mistake(_without_end, "The end is missing: the boundary after the last letter is a target too"),
-    Mistake(
-        _without_padding,
-        "The beginning is missing: the first letters are predicted as well, from a context that "
-        "boundaries pad in front",
-    ),
-    Mistake(
-        _one_boundary,
-        "One boundary in front is not enough: the first context is made of boundaries alone, as "
-        "many as the context is long",
-    ),
-    Mistake(
-        _reversed, "The contexts are turned round: the most recent token stands last, on the right"
-    ),
-    Mistake(_padded_behind, "The padding stands behind the letters, and belongs in front of them"),
-    Mistake(_target_inside, "Each context holds the very token that it should predict"),
-)
 
 
 def windows_of_anna(answer: Answer) -> None:
@@ -109,80 +61,6 @@ def negative_log_likelihood(counts: torch.Tensor, names: list[list[int]]) -> flo
     return -probabilities[before, after].log().mean().item()
 
 
-def _mean_of_names(counts: torch.Tensor, names: list[list[int]]) -> float:
-    return sum(negative_log_likelihood(counts, [name]) for name in names) / len(names)
-
-
-def _summed(counts: torch.Tensor, names: list[list[int]]) -> float:
-    return negative_log_likelihood(counts, names) * sum(len(name) + 1 for name in names)
-
-
-def _by_column(counts: torch.Tensor, names: list[list[int]]) -> float:
-    before = torch.tensor([token for name in names for token in [0, *name]])
-    after = torch.tensor([token for name in names for token in [*name, 0]])
-    return -(counts / counts.sum(0, keepdim=True))[before, after].log().mean().item()
-
-
-def _without_boundary(counts: torch.Tensor, names: list[list[int]]) -> float:
-    pairs = [pair for name in names for pair in pairwise(name)]
-    probabilities = counts / counts.sum(1, keepdim=True)
-    return -torch.stack([probabilities[pair] for pair in pairs]).log().mean().item()
-
-
-def _without_last(counts: torch.Tensor, names: list[list[int]]) -> float:
-    pairs = [pair for name in names for pair in zip([0, *name], name, strict=False)]
-    probabilities = counts / counts.sum(1, keepdim=True)
-    return -torch.stack([probabilities[pair] for pair in pairs]).log().mean().item()
-
-
-def _positive(counts: torch.Tensor, names: list[list[int]]) -> float:
-    return -negative_log_likelihood(counts, names)
-
-
-def _in_bits(counts: torch.Tensor, names: list[list[int]]) -> float:
-    return negative_log_likelihood(counts, names) / torch.tensor(2.0).log().item()
-
-
-def _turned(counts: torch.Tensor, names: list[list[int]]) -> float:
-    before = torch.tensor([token for name in names for token in [0, *name]])
-    after = torch.tensor([token for name in names for token in [*name, 0]])
-    return -(counts / counts.sum(1, keepdim=True))[after, before].log().mean().item()
-
-
-def _smoothed(counts: torch.Tensor, names: list[list[int]]) -> float:
-    return negative_log_likelihood(counts + 1, names)
-
-
-def _log_of_mean(counts: torch.Tensor, names: list[list[int]]) -> float:
-    before = torch.tensor([token for name in names for token in [0, *name]])
-    after = torch.tensor([token for name in names for token in [*name, 0]])
-    return -(counts / counts.sum(1, keepdim=True))[before, after].mean().log().item()
-
-
-NLL = (
-    Mistake(_positive, "The sign is missing: log p is negative, the loss is minus log p"),
-    Mistake(_summed, "This is the sum over the predicted tokens; divide by how many there are"),
-    Mistake(
-        _mean_of_names,
-        "This is the mean of the names' means, in which a token of a short name weighs more; take "
-        "one mean over all tokens",
-    ),
-    Mistake(_without_last, "The end is missing: each name also predicts the boundary behind it"),
-    Mistake(
-        _without_boundary,
-        "The boundaries are missing: the first letter is predicted from the boundary, and the "
-        "boundary from the last letter",
-    ),
-    Mistake(
-        _by_column,
-        "The columns are divided by their sums. A row holds what came after one token, so each "
-        "row must sum to 1 (`counts.sum(1, keepdim=True)`)",
-    ),
-    Mistake(_turned, "The pairs are turned round: the row is the token before, the column after"),
-    Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
-    Mistake(_smoothed, "The counts are smoothed; here they are to be used as they are"),
-    Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
-)
 COUNTS = torch.tensor([[0.0, 6, 2], [3, 1, 4], [5, 2, 1]])
 
 
@@ -201,6 +79,225 @@ def loss_of_a_new_pair(answer: Answer) -> None:
     counts = COUNTS.clone()
     counts[2, 2] = 0
     compare(answer, negative_log_likelihood, (counts, [[1, 2, 2]]), NLL)
+
+
+def smooth(
+    counts: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.Tensor
+) -> tuple[torch.Tensor, float]:
+    """Smooth a bigram model by adding to its counts, and measure it on pairs of tokens.
+
+    Args:
+        counts: (V, V) whole numbers, how often each token (column) came after each token (row).
+        alpha: what is added to every count; 1 is add-one smoothing.
+        before: (N,) ids of tokens.
+        after: (N,) ids of the tokens that came after those.
+
+    Returns:
+        The probabilities (V, V), of which each row sums to 1, and the mean negative log-likelihood
+        of the N pairs, in nats.
+    """
+    larger = counts + alpha  # (V, V)
+    probabilities = larger / larger.sum(1, keepdim=True)
+    return probabilities, -probabilities[before, after].log().mean().item()
+
+
+def smoothed_by_one(answer: Answer) -> None:
+    """add-one smoothing: a table whose rows sum to 1, and the loss of one pair"""
+    counts = torch.tensor([[0, 6, 2], [3, 1, 4], [5, 2, 1]])
+    compare(answer, smooth, (counts, 1.0, torch.tensor([1]), torch.tensor([2])), SMOOTHING)
+
+
+def smoothed_by_other_amounts(answer: Answer) -> None:
+    """a pair that was never counted, a token that was never seen, and amounts other than 1"""
+    counts = torch.tensor([[0, 6, 2], [3, 1, 4], [0, 0, 0]])
+    before, after = torch.tensor([0, 0, 2]), torch.tensor([0, 1, 1])
+    for alpha in (0.5, 100.0):
+        compare(answer, smooth, (counts, alpha, before, after), SMOOTHING)
+
+
+def not_smoothed(answer: Answer) -> None:
+    """that with an amount of 0 a pair which was never counted makes the loss infinite"""
+    counts = torch.tensor([[0, 6, 2], [3, 1, 4], [5, 2, 1]])
+    pairs = torch.tensor([0, 1]), torch.tensor([0, 2])
+    compare(answer, smooth, (counts, 0.0, *pairs), SMOOTHING)
+
+
+def bengio_logits(p: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """The logits of the network of Bengio et al. (2003), b + U tanh(d + H e) + W e.
+
+    Here e holds the embeddings of an example's T context tokens side by side, the oldest first.
+
+    Args:
+        p: the parameters by the paper's names: C (V, E), H (h, T·E), d (h,), U (V, h), b (V,),
+            and, only in a network with direct connections, W (V, T·E).
+        x: (B, T) ids of the context tokens.
+
+    Returns:
+        (B, V) logits.
+    """
+    e = p["C"][x].flatten(1)  # (B, T·E)
+    hidden = torch.tanh(e @ p["H"].T + p["d"])  # (B, h)
+    logits = hidden @ p["U"].T + p["b"]  # (B, V)
+    if "W" in p:
+        logits = logits + e @ p["W"].T
+    return logits
+
+
+def _parameters(v: int, t: int, e: int, h: int, direct: bool) -> dict[str, torch.Tensor]:
+    shapes = {"C": (v, e), "H": (h, t * e), "d": (h,), "U": (v, h), "b": (v,)}
+    if direct:
+        shapes["W"] = (v, t * e)
+    return {name: torch.randn(shape) for name, shape in shapes.items()}
+
+
+def logits_of_one_context(answer: Answer) -> None:
+    """the logits of one context of two tokens, without direct connections"""
+    p = _parameters(v=3, t=2, e=3, h=2, direct=False)
+    compare(answer, bengio_logits, (p, torch.tensor([[1, 2]])), BENGIO)
+
+
+def logits_of_a_batch(answer: Answer) -> None:
+    """the logits of a batch of contexts of three tokens, and of one token"""
+    for t in (3, 1):
+        p = _parameters(v=5, t=t, e=4, h=6, direct=False)
+        compare(answer, bengio_logits, (p, torch.randint(5, (4, t))), BENGIO)
+
+
+def logits_with_direct_connections(answer: Answer) -> None:
+    """the logits of a network with direct connections"""
+    p = _parameters(v=3, t=2, e=3, h=2, direct=True)
+    compare(answer, bengio_logits, (p, torch.tensor([[1, 2], [0, 0]])), BENGIO)
+
+
+def find_bugs() -> dict[str, str]:
+    """Name the bug of each broken loop.
+
+    Returns:
+        The keys "loop_a" to "loop_e", each with the name of its bug, as in the list above.
+    """
+    return {
+        "loop_a": "gradients add up",
+        "loop_b": "evaluated in training mode",
+        "loop_c": "targets shifted by one",
+        "loop_d": "rate changes per epoch, not per step",
+        "loop_e": "trains on validation data",
+    }
+
+
+def bugs_by_name(answer: Answer) -> None:
+    """that only loops that there are, and bugs of the list, are named"""
+    found = _named(answer)
+    for loop, bug in found.items():
+        if loop not in LOOK:
+            raise NotYet(f"There is no loop {loop!r}", {"loops": ", ".join(LOOK)})
+        if bug not in WOULD:
+            near = difflib.get_close_matches(bug, WOULD, n=1)
+            guess = f"; did you mean {near[0]!r}?" if near else ""
+            raise NotYet(f"{bug!r} is not on the list{guess}", {"the list": ", ".join(WOULD)})
+
+
+def bugs_of_the_loops(answer: Answer) -> None:
+    """the bugs of the five loops"""
+    found, right = _named(answer), find_bugs()
+    for loop, bug in found.items():
+        if bug != right[loop]:
+            raise NotYet(
+                f"{loop} has another bug. In {loop}, {LOOK[loop]}. (It would be {bug!r} if "
+                f"{WOULD[bug]})",
+                {"got": f"{loop}: {bug}"},
+            )
+    if missing := [loop for loop in right if loop not in found]:
+        raise NotYet(
+            f"What is there is right; {missing[0]} is still to be found. There, {LOOK[missing[0]]}",
+            {"missing": ", ".join(missing)},
+        )
+
+
+def _named(answer: Answer) -> dict[str, str]:
+    found = plain(call(answer))
+    if type(found) is not dict:
+        raise NotYet("Return a dict from each loop to its bug", {"got": show(found)})
+    for loop, bug in found.items():
+        if type(loop) is not str or type(bug) is not str:
+            raise NotYet("Loops and bugs are named by strings", {"got": show({loop: bug})})
+    return {loop.strip(): bug.strip().lower() for loop, bug in found.items() if bug.strip()}
+
+
+def short_run() -> Path | dict[str, dict]:
+    """A run of at most 300 steps that beats what the notebook's network reached in 1000.
+
+    Returns:
+        The run that `python -m intro_lm train` made: its folder, or what stands in its files
+        "model.json" and "result.json", by these names.
+    """
+    # python -m intro_lm train --data names --model mlp --context-length 6 --embedding-size 16
+    #     --learning-rate 0.03 --batch-size 1024 --steps 300 --folder runs/short
+    sizes = {"context_length": 6, "embedding_size": 16}
+    result = {
+        "parameters": 25259,
+        "steps": 300,
+        "seconds": 7.162,
+        "precision": "float32",
+        "train_loss": 2.193446159362793,
+        "validation_loss": 2.2594269144588206,
+        "test_loss": 2.2361966065766996,
+    }
+    return {"model.json": {"data": "names", "model": "mlp", "sizes": sizes}, "result.json": result}
+
+
+STEPS, GOAL = 300, 2.29
+
+
+def run_beats_the_notebook(answer: Answer) -> None:
+    """a run of at most 300 steps on the bundled names, by what stands in its files"""
+    about, result = (_file(call(answer), name) for name in (MODEL_FILE, RESULT_FILE))
+    case = {MODEL_FILE: show(about), RESULT_FILE: show(result)}
+    if about.get("data") != "names" or about.get("backward"):
+        raise NotYet("This run read other data; only one on `names`, forward, can compare", case)
+    if about.get("model") != "mlp":
+        raise NotYet("This run trained another model; make one with `--model mlp`", case)
+    steps, loss = result.get("steps"), result.get("validation_loss")
+    if type(steps) is not int or type(loss) is not float:
+        raise NotYet("result.json says no steps or no validation loss; copy it whole", case)
+    model = build("mlp", 27, about.get("sizes", {}), seed=0)
+    if result.get("parameters") != sum(p.numel() for p in model.parameters()):
+        raise NotYet(
+            "The two files are of different runs: a model of these sizes has another number of "
+            "parameters",
+            case,
+        )
+    if steps > STEPS:
+        raise NotYet(f"It took {steps} steps, {steps - STEPS} more than the {STEPS} allowed", case)
+    if not loss < GOAL:
+        away = f"{loss - GOAL:.3f} to go"
+        raise NotYet(f"Its validation loss is {loss:.3f}, and {GOAL} is to be beaten: {away}", case)
+
+
+def _file(run: Any, name: str) -> dict[str, Any]:
+    """What a file of a run says, from the run's folder or from a dict of its files."""
+    if isinstance(run, str | Path):
+        folder = Path(run)
+        if not folder.is_dir():
+            raise NotYet(
+                "There is no such folder. A path is read from the folder of the notebook: a run in "
+                'runs/short is `Path("..") / "runs" / "short"`',
+                {"got": folder.name},
+            )
+        files = {path.name for path in folder.iterdir()}
+        text = (folder / name).read_text(encoding="utf-8") if name in files else None
+    else:
+        files = plain(run)
+        if type(files) is not dict:
+            raise NotYet("Return the run's folder, or a dict of its two files", {"got": show(run)})
+        text = files.get(name)
+    if text is None:
+        raise NotYet(
+            f"{name} is missing. `python -m intro_lm train` writes model.json at its start and "
+            "result.json at its end; a run without both is not finished",
+            {"there are": ", ".join(sorted(map(str, files))) or "no files"},
+        )
+    found = json.loads(text) if type(text) is str else text
+    return found if type(found) is dict else {}
 
 
 EXERCISES = (
@@ -245,5 +342,100 @@ EXERCISES = (
             "probability for each predicted token. Take the logarithm, then the mean, then minus.",
         ),
         checks=(loss_of_one_name, loss_of_two_names, loss_of_a_new_pair),
+    ),
+    Exercise(
+        name="01.smoothing",
+        title="Smoothing, and what it does",
+        minutes=15,
+        solved_by=smooth,
+        why=(
+            "A row grows by `alpha` in each of its V places, so its sum grows by V times `alpha`, "
+            "and dividing by the new sum keeps a probability for every pair. Smoothing moves "
+            "belief from what was counted to what was not. Where a row holds thousands of counts, "
+            "1 more or less hardly matters; where it holds ten, V added ones outweigh them, and "
+            "every token becomes nearly as likely as any other. How much to add is therefore a "
+            "choice that is made on names that were not counted."
+        ),
+        hints=(
+            "Add first, divide afterwards. Which sum belongs below a row: the old or the new one?",
+            "`larger = counts + alpha` and its sums over dimension 1, with `keepdim=True`, give "
+            "the table. The loss is that of the exercise before, for pairs that are given.",
+            "`probabilities = larger / larger.sum(1, keepdim=True)`; then "
+            "`-probabilities[before, after].log().mean().item()`.",
+        ),
+        checks=(smoothed_by_one, smoothed_by_other_amounts, not_smoothed),
+    ),
+    Exercise(
+        name="01.forward",
+        title="The network as the paper has it",
+        minutes=20,
+        solved_by=bengio_logits,
+        why=(
+            "The paper writes an example as a column and multiplies from the left, H e. A batch "
+            "holds its examples as rows, so each matrix is turned round: e @ H.T. (`nn.Linear` "
+            "keeps its weights like the paper and does the same.) `flatten(1)` puts the "
+            "embeddings side by side and leaves the batch alone. With W there is a second way "
+            "from the embeddings to the logits: what it adds depends on each place of the context "
+            "for itself, and the hidden layer has only the rest to explain."
+        ),
+        hints=(
+            "Follow the shapes: (B, T), then (B, T, E), (B, T·E), (B, h), (B, V). Which step "
+            "makes which?",
+            "`p['C'][x]` looks up all embeddings, `flatten(1)` puts them side by side. Compare "
+            "the shape of H with that of `W1` in `forward`: which way round does it stand?",
+            "`hidden = torch.tanh(e @ p['H'].T + p['d'])`, and the logits likewise from U and b. "
+            "Then add `e @ p['W'].T` if `'W' in p`.",
+        ),
+        checks=(logits_of_one_context, logits_of_a_batch, logits_with_direct_connections),
+    ),
+    Exercise(
+        name="01.bugs",
+        title="Five broken loops",
+        minutes=30,
+        solved_by=find_bugs,
+        why=(
+            "None of the five raises an error, and each reports a number. `loop_a` never calls "
+            "`zero_grad`, so that every step follows the sum of all gradients so far. `loop_b` "
+            "stays in training mode, and its loss is that of a network with holes, a different "
+            "one at each call. In `loop_c` the target is `rows[:, -2]`, the last token of the "
+            "context itself: the loss falls towards 0, which no model of names can reach. "
+            "`loop_d` makes a list of rates for steps and takes one an epoch, so that the rate "
+            "hardly falls. In `loop_e` one function serves both lists of batches, and it always "
+            "takes a step: the validation names are trained on, and `model.eval()` doesn't "
+            "prevent it. Two of them flatter (c and e), three harm. Compare a loss with what you "
+            "know of the task, such as the best table's, and both kinds stand out."
+        ),
+        hints=(
+            "Read each loop with one question at a time. When are the gradients set back? In which "
+            "mode is the model when it is measured? What is the target of a row? How often does "
+            "the rate change? Which batches reach `optimizer.step()`?",
+            "Each question of the first hint finds exactly one loop. Five names of the list occur "
+            "nowhere: no loop calls softmax, for one.",
+            "In their order: a line is missing; a call of `model.eval()` is missing; an index is "
+            "off; a line is indented too little; a function does more than its name says.",
+        ),
+        checks=(bugs_by_name, bugs_of_the_loops),
+    ),
+    Exercise(
+        name="01.short",
+        title="Beat 2.29 in 300 steps",
+        minutes=60,
+        solved_by=short_run,
+        why=(
+            "A longer context is what this network lacked: six letters instead of three, with 16 "
+            "numbers a letter. In so few steps hardly anything is learned by heart, so weight "
+            "decay doesn't help yet, and a higher rate, 0.03, pays as long as it falls to zero at "
+            "the end. Larger batches help further, at the price of more time a step. The two files "
+            "say all that is needed to repeat the run but the flags of the training, which is why "
+            "they stand beside them."
+        ),
+        hints=(
+            "What did the notebook change to get from 2.29 to 2.25? That needs no more steps.",
+            "In 300 steps the training loss is hardly below the validation loss. So this is "
+            "underfitting, and what helps against overfitting costs you something here.",
+            "Try a context of 5 to 8, an embedding of 16, and rates from 0.02 to 0.04, one change "
+            "at a time, with `--batch-size 1024`. Then see what 2048 does.",
+        ),
+        checks=(run_beats_the_notebook,),
     ),
 )
