@@ -1,123 +1,30 @@
-"""Wrong answers to the exercises of notebook 00, and what to tell who gives them."""
+"""Exercise 00.cross_entropy: the loss from logits of any size."""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from intro_lm.exercises.comparing import Mistake
-
-Pair = tuple[Tensor, Tensor]
-
-
-def _by_column(batch: Tensor) -> Tensor:
-    return (batch != 0).sum(0)
+from intro_lm.exercises.checking import Exercise
+from intro_lm.exercises.comparing import Answer, Mistake, NotYet, call, compare
+from intro_lm.exercises.notebook_00.watching import Watch
 
 
-def _sum_of_ids(batch: Tensor) -> Tensor:
-    return batch.sum(1)
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The mean negative log-likelihood of the right answers, from logits of any size.
 
+    Args:
+        logits: (B, V) floats, a row of scores for each example.
+        targets: (B,) LongTensor, which column of each row is the right answer.
 
-def _padding(batch: Tensor) -> Tensor:
-    return (batch == 0).sum(1)
-
-
-def _all_together(batch: Tensor) -> Tensor:
-    return (batch != 0).sum()
-
-
-def _width(batch: Tensor) -> Tensor:
-    return (batch == batch).sum(1)
-
-
-LENGTHS = (
-    Mistake(
-        _by_column,
-        "This counts along direction 0, down the columns: one number for each place, not for each "
-        "name. A row is counted along direction 1",
-    ),
-    Mistake(
-        _sum_of_ids,
-        "This adds up the ids. Count the places that hold a letter: a comparison gives true or "
-        "false for each, and `sum` counts the true ones",
-    ),
-    Mistake(_padding, "This counts the zeros, which are the places without a letter"),
-    Mistake(
-        _all_together,
-        "This counts the letters of all names together; `sum(1)` gives a number for each row",
-    ),
-    Mistake(_width, "This counts all places; those that hold 0 are filling and don't count"),
-)
-
-
-def _no_two(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return (t - y) * (1 - t**2) * x, (t - y) * (1 - t**2)
-
-
-def _no_inner(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (t - y) * (1 - t**2), 2 * (t - y) * (1 - t**2)
-
-
-def _x_in_both(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (t - y) * (1 - t**2) * x, 2 * (t - y) * (1 - t**2) * x
-
-
-def _no_slope(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (t - y) * x, 2 * (t - y)
-
-
-def _slope_not_squared(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (t - y) * (1 - t) * x, 2 * (t - y) * (1 - t)
-
-
-def _slope_of_inside(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t, slope = (w * x + b).tanh(), 1 - (w * x + b) ** 2
-    return 2 * (t - y) * slope * x, 2 * (t - y) * slope
-
-
-def _turned(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (y - t) * (1 - t**2) * x, 2 * (y - t) * (1 - t**2)
-
-
-def _swapped(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
-    t = (w * x + b).tanh()
-    return 2 * (t - y) * (1 - t**2), 2 * (t - y) * (1 - t**2) * x
-
-
-DERIVATIVE = (
-    Mistake(_no_two, "Both are half of what they should be: the derivative of a square, u², is 2u"),
-    Mistake(
-        _no_inner,
-        "The derivative with respect to w lacks its last factor: the chain ends with the "
-        "derivative of w·x + b with respect to w",
-    ),
-    Mistake(
-        _x_in_both,
-        "The derivative of w·x + b with respect to b is 1: there is no factor x in the second",
-    ),
-    Mistake(
-        _no_slope,
-        "The tanh is missing in the chain: a factor 1 - tanh² stands between the square and the "
-        "inside",
-    ),
-    Mistake(_slope_not_squared, "The derivative of tanh is 1 - tanh²; the square is missing"),
-    Mistake(
-        _slope_of_inside,
-        "The derivative of tanh is 1 - tanh², with the square of the tanh, and this squares what "
-        "is inside it",
-    ),
-    Mistake(
-        _turned,
-        "The sign is turned round. In (p - y)² the p has a plus; for (y - p)² a minus comes out "
-        "of the inside",
-    ),
-    Mistake(_swapped, "The two are swapped: first with respect to w, then with respect to b"),
-)
+    Returns:
+        The mean over the B examples, in nats: a tensor without dimensions.
+    """
+    moved = logits - logits.max(1, keepdim=True).values  # (B, V), none above 0
+    log_sums = moved.exp().sum(1).log()  # (B,)
+    chosen = moved[torch.arange(len(targets)), targets]  # (B,)
+    return (log_sums - chosen).mean()
 
 
 def _picked(log_p: Tensor, targets: Tensor) -> Tensor:
@@ -197,7 +104,7 @@ ONE_LARGEST = (
     "One largest logit is taken from all rows. A row that lies far below it becomes all zeros "
     "after `exp`: take from each row its own largest"
 )
-CROSS_ENTROPY = (
+MISTAKES = (
     Mistake(
         _log_of_zero,
         "The probability is so small that 32 bits make it 0, and log 0 is -inf. Don't go through "
@@ -229,4 +136,69 @@ CROSS_ENTROPY = (
     Mistake(_summed, "This is the sum over the examples; the loss is their mean"),
     Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
     Mistake(_one_largest, ONE_LARGEST),
+)
+
+
+def _compare_losses(answer: Answer, *cases: tuple[list[list[float]], list[int]]) -> None:
+    for logits, targets in cases:
+        arguments = (torch.tensor(logits), torch.tensor(targets))
+        compare(answer, cross_entropy, arguments, MISTAKES)
+
+
+def loss_of_one_example(answer: Answer) -> None:
+    """the loss of one example with three logits"""
+    _compare_losses(answer, ([[1.0, 2.0, 0.5]], [0]))
+
+
+def loss_of_a_batch(answer: Answer) -> None:
+    """the mean over a batch, also where it has as many rows as columns"""
+    square = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [2.0, 2.5, -2.0]]
+    _compare_losses(answer, (square, [0, 2, 0]), (square[:2], [1, 1]))
+
+
+def loss_of_large_logits(answer: Answer) -> None:
+    """logits of 1000 and of -1000, alone and in one batch"""
+    large, small = [1000.0, 0.0, 0.0], [-1000.0, -1001.0, -1000.0]
+    _compare_losses(
+        answer,
+        ([large], [0]),
+        ([large], [1]),
+        ([small], [1]),
+        ([[1000.0, 999.0, 1.0], small], [1, 0]),
+    )
+
+
+def loss_without_ours(answer: Answer) -> None:
+    """that it does the work itself, without `F.cross_entropy`"""
+    with Watch(F.cross_entropy) as watch:
+        call(answer, torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([0]))
+    if watch.seen:
+        raise NotYet(
+            "`F.cross_entropy` did it. Write it with `exp`, `sum` and `log`, and keep PyTorch's to "
+            "compare yours with"
+        )
+
+
+CROSS_ENTROPY = Exercise(
+    name="00.cross_entropy",
+    title="Cross-entropy from logits",
+    minutes=15,
+    solved_by=cross_entropy,
+    why=(
+        "The logarithm of the softmax is the logit minus the logarithm of the sum of the row's "
+        "`exp`, so the loss needs no probability, which could be rounded to 0. Taking the same "
+        "number from all logits of a row multiplies numerator and denominator by the same "
+        "factor and changes nothing; with the row's largest, the largest `exp` is 1, so that "
+        "none overflows and the sum is at least 1. `torch.logsumexp`, `log_softmax` and "
+        "`F.cross_entropy` all do this."
+    ),
+    hints=(
+        "Write -log of the softmax as a difference: which part depends on the right answer, "
+        "and which on the whole row?",
+        "The loss of a row is `log(sum(exp(z))) - z[target]`. "
+        "`logits[torch.arange(len(targets)), targets]` picks one logit from each row.",
+        "Begin with `moved = logits - logits.max(1, keepdim=True).values`. Then "
+        "`moved.exp().sum(1).log()` minus the chosen entries of `moved`, and the mean.",
+    ),
+    checks=(loss_of_one_example, loss_of_a_batch, loss_of_large_logits, loss_without_ours),
 )
