@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from intro_lm import data
-from intro_lm.exercises.mistakes_01 import LOOK, WOULD
-from intro_lm.exercises.notebook_01 import GOAL, find_bugs, short_run
+from intro_lm.exercises.notebook_01.bugs import LOOK, WOULD, find_bugs
+from intro_lm.exercises.notebook_01.short import GOAL, run_beats_the_notebook, short_run
 from intro_lm.runs import build
 from intro_lm.training import Settings, train
 from tests.exercises.proof import Case, claims, notebook_of
@@ -406,8 +406,6 @@ def test_exercise(claim):
 
 
 def test_the_folder_of_a_run_is_an_answer(tmp_path):
-    from intro_lm.exercises.notebook_01 import run_beats_the_notebook
-
     for name, content in short_run().items():
         (tmp_path / name).write_text(json.dumps(content))
     run_beats_the_notebook(lambda: tmp_path)
