@@ -1,68 +1,15 @@
-"""Wrong answers to the exercises of notebook 03 that learners write, for the messages."""
+"""Wrong answers to the exercise 03.noise, and what to tell who gives them."""
 
 from __future__ import annotations
 
 import math
 import statistics
 
-import torch
 from scipy import stats
 
 from intro_lm.exercises.comparing import Mistake
 
 Interval = tuple[float, float, str]
-
-
-def uniform(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return low + shares * (high - low)
-
-
-def still_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return math.log(low) + shares * (math.log(high) - math.log(low))
-
-
-def still_decimal_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return still_logarithms(shares, low, high) / math.log(10)
-
-
-def two_bases(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return still_decimal_logarithms(shares, low, high).exp()
-
-
-def two_bases_turned(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return 10 ** still_logarithms(shares, low, high)
-
-
-def without_low(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return low * high**shares
-
-
-def from_the_top(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return high * (low / high) ** shares
-
-
-LOG_UNIFORM = (
-    Mistake(
-        uniform,
-        "This is uniform in the value itself. Its logarithm is to be uniform: take the logarithms "
-        "of low and high, go along between them, and come back with `exp`",
-    ),
-    Mistake(still_logarithms, "These are the logarithms still; `exp` brings them back"),
-    Mistake(still_decimal_logarithms, "These are the logarithms still; take 10 to them"),
-    Mistake(
-        two_bases,
-        "Two bases are mixed: `exp` undoes the natural logarithm, and `log10` is undone by `10 **`",
-    ),
-    Mistake(
-        two_bases_turned,
-        "Two bases are mixed: `10 **` undoes `log10`, and the natural logarithm is undone by `exp`",
-    ),
-    Mistake(
-        without_low,
-        "A share of 1 becomes low * high. What low is multiplied by at the top is high / low",
-    ),
-    Mistake(from_the_top, "It goes from high to low; a share of 0 becomes low"),
-)
 
 
 def verdict(low: float, high: float) -> str:
@@ -197,7 +144,7 @@ UNPAIRED = (
     "It takes the two as unrelated, although they are paired: take the difference of each pair, "
     "then the mean and standard deviation of these differences"
 )
-NOISE = (
+MISTAKES = (
     Mistake(normal, NORMAL),
     Mistake(exactly_normal, NORMAL),
     Mistake(twice, NORMAL),
