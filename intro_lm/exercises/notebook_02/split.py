@@ -1,16 +1,45 @@
-"""The checks of the exercise 02.split, and what is demanded of the splits of any corpus."""
+"""Exercise 02.split: a split that doesn't leak."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 
+from intro_lm.exercises.checking import Exercise
 from intro_lm.exercises.comparing import Answer, NotYet, attempt, call
-from intro_lm.exercises.values import plain, show
+from intro_lm.exercises.notebook_02.corpora import demand_once, parts_of, reseed
+from intro_lm.exercises.values import show
+
+
+def split_by_document(texts: list[str], documents: list[str], seed: int) -> dict[str, list[str]]:
+    """Split texts about 80/10/10, so that no text and no document stands in two splits.
+
+    Args:
+        texts: n texts. One may occur several times, also in different documents.
+        documents: n names: the document that each text comes from.
+        seed: which split; the same arguments always give the same.
+
+    Returns:
+        {"train": …, "validation": …, "test": …}, lists of texts. Each different text stands there
+        once; one that occurs in several documents goes with any of them.
+    """
+    home: dict[str, str] = {}
+    for text, document in zip(texts, documents, strict=True):
+        home.setdefault(text, document)  # a text that repeats stays with the first
+    names = sorted(set(home.values()))  # sorted: a set's order differs from process to process
+    generator = torch.Generator().manual_seed(seed)
+    order = [names[n] for n in torch.randperm(len(names), generator=generator).tolist()]
+    first, second = int(0.8 * len(order)), int(0.9 * len(order))
+    split_of = {}
+    for number, document in enumerate(order):
+        name = "train" if number < first else "validation" if number < second else "test"
+        split_of[document] = name
+    parts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for text, document in home.items():
+        parts[split_of[document]].append(text)
+    return parts
 
 
 def _documents(count: int) -> list[tuple[str, str]]:
@@ -86,72 +115,6 @@ def seeded(answer: Answer) -> None:
             )
 
 
-SPLITS = ("train", "validation", "test")
-
-
-def reseed(seed: int) -> None:
-    """Put every global source of chance into another state, as another kernel would have it."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - an answer may draw from it
-    torch.manual_seed(seed)
-
-
-def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, list[str]]:
-    """The texts of each split, of a dictionary of lists or a `DatasetDict`."""
-    from datasets import Dataset
-
-    if not issubclass(type(got), dict):
-        found = show(got)
-        raise NotYet(f"{whole} should be a dictionary of splits", inputs | {"got": found})
-    if (keys := [str(key) for key in dict.keys(got)]) and set(keys) != set(SPLITS):
-        raise NotYet(
-            f"The splits should be called {', '.join(SPLITS)}", inputs | {"got": ", ".join(keys)}
-        )
-    parts = {}
-    for name in SPLITS:
-        part: Any = dict.get(got, name)
-        if type(part) is Dataset:
-            if "text" not in part.column_names:
-                raise NotYet(
-                    f"The texts of a corpus stand in a column called text, and {name} has none",
-                    inputs | {"columns": ", ".join(part.column_names)},
-                )
-            part = part["text"][:]
-        texts = plain(part)
-        if type(texts) is not list or not all(type(text) is str for text in texts):
-            raise NotYet(f"The split {name} should hold texts", inputs | {"got": show(part)})
-        parts[name] = texts
-    return parts
-
-
-def demand_once(
-    parts: dict[str, list[str]], texts: Sequence[str], inputs: dict[str, str], lost: str
-) -> None:
-    """Demand that each text stands in one split, once."""
-    place: dict[str, str] = {}
-    for name, part in parts.items():
-        for text in part:
-            if text in place:
-                where = (
-                    f"twice in {name}" if place[text] == name else f"in {place[text]} and {name}"
-                )
-                why = "it leaks" if place[text] != name else "keep each text once"
-                raise NotYet(
-                    f"A text that repeats stands {where}: {why}", inputs | {"text": show(text)}
-                )
-            place[text] = name
-    missing = [text for text in texts if text not in place]
-    if missing:
-        raise NotYet(
-            f"{len(missing)} of {len(set(texts))} texts stand in no split: {lost}",
-            inputs | {"the first": show(missing[0])},
-        )
-    known = set(texts)
-    strange = [text for text in place if text not in known]
-    if strange:
-        raise NotYet("A split holds a text that nobody gave", inputs | {"text": show(strange[0])})
-
-
 def demand_whole_documents(
     parts: dict[str, list[str]], rows: list[tuple[str, str]], inputs: dict[str, str]
 ) -> None:
@@ -185,3 +148,28 @@ def salted(texts: Sequence[str], salt: int) -> list[str]:
             return hash((salt, str.__str__(self)))
 
     return [Text(text) for text in texts]
+
+
+SPLIT = Exercise(
+    name="02.split",
+    title="A split that doesn't leak",
+    minutes=20,
+    solved_by=split_by_document,
+    why=(
+        "What must not be shared is drawn: the documents, and their texts follow them. Repeats "
+        "go first, each text to the document that has it first. The "
+        "generator is of this call alone, so nothing that ran before matters, and `sorted` "
+        "gives the same list in every process, which a set would not."
+    ),
+    hints=(
+        "Which of the two must be shuffled and cut, texts or documents? And what becomes of a "
+        "text that occurs in two documents?",
+        "First give each text one document: a dictionary with `setdefault(text, document)` "
+        "keeps the first.",
+        "Sort the documents, shuffle them (`random.Random(seed).shuffle`, or `torch.randperm` "
+        "with a generator), and cut at `int(0.8 * n)` and `int(0.9 * n)`.",
+        "With a dictionary from document to split, one loop over the texts sends each to "
+        "`parts[split_of[document]]`.",
+    ),
+    checks=(nothing_leaks, shares, seeded),
+)
