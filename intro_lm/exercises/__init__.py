@@ -6,13 +6,16 @@ a stub (a function with its signature, a docstring with shapes, and `...`), and
     ex = exercise("01.windows")
     ex.check(build_windows)
 
-To add one, touch three files and nothing central:
+A notebook's exercises are a package, `notebook_01`, with a module for each exercise that is named
+after it: `windows.py` holds, from top to bottom, the solution, the known mistakes, the checks, and
+the `Exercise`. To add one, touch three things and nothing central:
 
-1. `intro_lm/exercises/notebook_01.py`: write the solution, a function that needs only the
+1. `intro_lm/exercises/notebook_01/windows.py`: write the solution, a function that needs only the
    notebook's imports (its source is shown, and put into the stub's cell by a test); a check or
-   more; and an `Exercise` in `EXERCISES`. A check is a function that takes the answer, says in its
-   docstring what is tested ("the windows of 'anna' with 3 tokens of context"; it completes "This
-   tests …") and raises `NotYet`. Most need one line:
+   more; and the exercise, `WINDOWS = Exercise(...)`, which `notebook_01/__init__.py` imports and
+   lists in `EXERCISES`. A check is a function that takes the answer, says in its docstring what is
+   tested ("the windows of 'anna' with 3 tokens of context"; it completes "This tests …") and raises
+   `NotYet`. Most need one line:
 
        compare(answer, build_windows, ([1, 14, 14, 1], 3), MISTAKES)
 
@@ -21,7 +24,8 @@ To add one, touch three files and nothing central:
    answer's result, `same(got, expected)` compares, and a check may raise `NotYet("why",
    {"inputs": show(x)})` itself. Order the checks so that the smallest case fails first. They have
    4 seconds together, run on the CPU in one thread with seeds set to 0, and have no network.
-   Where the module grows past 250 lines, its wrong implementations move to `mistakes_01.py`.
+   Where the module grows past 250 lines, its wrong implementations move to `windows_mistakes.py`.
+   What two exercises share goes into a module whose name says what it is.
 2. `tests/exercises/test_notebook_01.py`: a `Case` in `CASES` holds, for one exercise, at least
    three wrong answers, each a function with a piece of the message meant for it, and at least one
    right answer that is written differently. `claims("01", CASES)` turns it into tests.
