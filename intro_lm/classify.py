@@ -19,7 +19,7 @@ from intro_lm.classification import predict, score
 from intro_lm.data import Vocabulary
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.models.classifier import sizes_of
-from intro_lm.runs import build, load_language_model, write_run
+from intro_lm.runs import build, load_language_model, write_result, write_run
 from intro_lm.training import FineTuning, Settings, Tracker, fine_tune
 
 BATCH_SIZE, EVALUATION_BATCH_SIZE = 32, 256
@@ -88,10 +88,20 @@ def run_classification(
         resume=options.resume,
     )
     tracker.close()
-    seconds = time.perf_counter() - start
-    print(f"step {history.records[-1].step}, {seconds:.0f} s: {history.summary()}")
+    seconds, last = time.perf_counter() - start, history.records[-1]
+    print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
     scores = score(predict(model, parts["test"]), parts["test"].labels)
     print(f"test: {scores.summary(classes)}")
+    result = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "steps": last.step,
+        "seconds": round(seconds, 3),
+        "precision": history.precision,
+        "train_loss": last.train_loss,
+        "validation_loss": last.validation_loss,
+        "test": dataclasses.asdict(scores),
+    }
+    write_result(folder, result)
 
 
 def _model(

@@ -21,7 +21,7 @@ from intro_lm.data.files import read_text
 from intro_lm.evaluation import evaluate
 from intro_lm.generation import generate
 from intro_lm.models import MLP, RecurrentLM, TextClassifier
-from intro_lm.runs import build, load_language_model, write_run
+from intro_lm.runs import build, load_language_model, write_result, write_run
 from intro_lm.training import FineTuning, NonFiniteLossError, Settings, Tracker, train
 
 MODELS = ("mlp", "rnn", "gru", "lstm")
@@ -153,7 +153,7 @@ def batches_of(
 
 
 def run_training(options: argparse.Namespace) -> None:
-    """Train as the flags say; prints the losses at the end.
+    """Train as the flags say; prints the losses at the end, and writes them into the folder.
 
     Raises: what `train`, `load` and the model do.
     """
@@ -179,7 +179,8 @@ def run_training(options: argparse.Namespace) -> None:
     }
     beside = "-backward" if options.backward else ""
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{name}{beside}")
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}")
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{parameters:,} parameters; the run lies in {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
     about = {"data": options.data, "model": name, "sizes": sizes}
     write_run(folder, about | ({"backward": True} if options.backward else {}), vocabulary)
@@ -193,10 +194,21 @@ def run_training(options: argparse.Namespace) -> None:
         resume=options.resume,
     )
     seconds = time.perf_counter() - start
-    print(f"step {history.records[-1].step}, {seconds:.0f} s: {history.summary()}")
+    last = history.records[-1]
+    print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
+    result: dict[str, Any] = {
+        "parameters": parameters,
+        "steps": last.step,
+        "seconds": round(seconds, 3),  # of this command: those before a --resume are not in it
+        "precision": history.precision,
+        "train_loss": last.train_loss,
+        "validation_loss": last.validation_loss,
+    }
     if "test" in parts:
         test = parts["test"].to(next(model.parameters()).device)
-        print(f"test {evaluate(model, test.epoch(0), carry_state=test.carries_state):.4f}")
+        result["test_loss"] = evaluate(model, test.epoch(0), carry_state=test.carries_state)
+        print(f"test {result['test_loss']:.4f}")
+    write_result(folder, result)
     samples = turned(generate(model, vocabulary, SAMPLES), options.backward)
     tracker.text("samples", "\n".join(samples), settings.steps)
     tracker.close()

@@ -1,7 +1,7 @@
 """The folders of runs: what `python -m intro_lm train` leaves, so that others can go on from it.
 
 A run's folder holds `model.json` (which model, of which sizes, on which data), `vocabulary.json`,
-the checkpoint, and TensorBoard's files.
+the checkpoint, TensorBoard's files, and, once it is done, `result.json`: what it found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from intro_lm.models import MLP, RecurrentLM, TextClassifier
 from intro_lm.training import load_weights
 from intro_lm.training.checkpoint import FILENAME
 
-MODEL_FILE, VOCABULARY_FILE = "model.json", "vocabulary.json"
+MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "result.json"
 
 
 def build(
@@ -53,6 +53,11 @@ def write_run(folder: Path, about: dict[str, Any], vocabulary: Vocabulary) -> No
     if not (folder / FILENAME).exists():
         (folder / MODEL_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         vocabulary.save(folder / VOCABULARY_FILE)
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Write down what a run found, in the place of what it found before."""
+    (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def load_language_model(

@@ -54,6 +54,9 @@ def test_a_classifier_is_trained_from_scratch_and_its_scores_printed(tmp_path, c
     assert about["classes"] == ["with a", "without"]
     assert list(tmp_path.glob("events.out.tfevents.*"))
     assert vocabulary.encode("an").shape == (2,)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert f"accuracy {result['test']['accuracy']:.3f}" in printed
+    assert f"validation {result['validation_loss']:.4f}" in printed
 
 
 def test_a_pretrained_classifier_is_fine_tuned_and_loaded_again(

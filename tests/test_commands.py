@@ -74,6 +74,17 @@ def test_sizes_are_kept_beside_the_weights(tmp_path):
     assert about == {"data": "names", "model": "gru", "sizes": sizes}
 
 
+def test_the_losses_that_are_printed_lie_in_the_folder(tmp_path, capsys):
+    assert train(tmp_path, "--seed", "3") == 0
+    printed = capsys.readouterr().out
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert f"validation {result['validation_loss']:.4f}" in printed
+    assert f"test {result['test_loss']:.4f}" in printed
+    assert f"{result['parameters']} parameters" in printed
+    assert result["steps"] == 6
+    assert 0 < result["seconds"] < 60
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -12,6 +12,7 @@ from intro_lm.evaluation import evaluate
 from intro_lm.expected import UnexpectedNumberError, bands, expect
 from intro_lm.models import MLP, KneserNey
 from intro_lm.training import Settings, train
+from tools.measure_runs import GAINS, RUNS
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 EXPECTED = re.compile(r"""expect\(\s*"([\w.]+)\"""")
@@ -59,12 +60,33 @@ def test_every_number_that_a_notebook_expects_is_promised_and_the_other_way_roun
                 names = EXPECTED.findall(cell.source)
                 assert all(name.startswith(path.name[:2]) for name in names), names
                 used |= set(names)
-    assert used == set(bands())
+    assert used == {name for name in bands() if not name.startswith("full.")}
+
+
+def test_the_full_length_runs_are_those_that_the_tool_measures():
+    promised = {name: entry for name, entry in bands().items() if name.startswith("full.")}
+    runs = {name.rpartition(".")[0] for name in promised.keys() - GAINS.keys()}
+    assert runs == RUNS.keys()
+    assert GAINS.keys() <= promised.keys()
+    for name, entry in promised.items():
+        if name not in GAINS:
+            flags = RUNS[name.rpartition(".")[0]]
+            assert entry["command"] == f"python -m intro_lm train {flags}", name
+
+
+def test_the_full_length_runs_keep_what_the_curriculum_says_of_them():
+    gain, shakespeare = bands()["full.names.gain"], bands()["full.shakespeare.validation_loss"]
+    assert gain["mean"] >= 0.05
+    assert gain["interval"][0] > 0
+    assert shakespeare["mean"] <= 1.47
+    assert shakespeare["seconds"] <= 200
+    assert bands()["full.makemore.test_loss"]["seconds"] <= 120
 
 
 def test_every_band_says_how_it_was_measured():
     for name, entry in bands().items():
-        assert "tools/measure_bands.py" in entry["command"], name
+        if not name.startswith("full."):
+            assert "tools/measure_bands.py" in entry["command"], name
         if "value" not in entry:
             assert entry["seeds"] >= 5, name
             assert entry["low"] <= entry["mean"] <= entry["high"], name
