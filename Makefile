@@ -36,7 +36,7 @@ lab: $(READY) ## open JupyterLab at notebook 00
 record: $(READY) ## re-execute the notebooks in place, to commit their outputs
 	$(BIN)/python tools/notebooks.py record
 
-bands: $(READY) ## measure expected.toml again, over several seeds (about 40 minutes)
+bands: $(READY) ## measure expected.toml again, over several seeds (about an hour)
 	$(BIN)/python tools/measure_bands.py
 
 freeze: ## resolve requirements.txt afresh and write constraints.txt

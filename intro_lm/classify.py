@@ -88,20 +88,11 @@ def run_classification(
         resume=options.resume,
     )
     tracker.close()
-    seconds, last = time.perf_counter() - start, history.records[-1]
-    print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
+    seconds = time.perf_counter() - start
+    print(f"step {history.records[-1].step}, {seconds:.0f} s: {history.summary()}")
     scores = score(predict(model, parts["test"]), parts["test"].labels)
     print(f"test: {scores.summary(classes)}")
-    result = {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "steps": last.step,
-        "seconds": round(seconds, 3),
-        "precision": history.precision,
-        "train_loss": last.train_loss,
-        "validation_loss": last.validation_loss,
-        "test": dataclasses.asdict(scores),
-    }
-    write_result(folder, result)
+    write_result(folder, model, history, seconds, {"test": dataclasses.asdict(scores)})
 
 
 def _model(

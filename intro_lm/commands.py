@@ -179,8 +179,7 @@ def run_training(options: argparse.Namespace) -> None:
     }
     beside = "-backward" if options.backward else ""
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{name}{beside}")
-    parameters = sum(p.numel() for p in model.parameters())
-    print(f"{parameters:,} parameters; the run lies in {folder}")
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
     about = {"data": options.data, "model": name, "sizes": sizes}
     write_run(folder, about | ({"backward": True} if options.backward else {}), vocabulary)
@@ -194,21 +193,13 @@ def run_training(options: argparse.Namespace) -> None:
         resume=options.resume,
     )
     seconds = time.perf_counter() - start
-    last = history.records[-1]
-    print(f"step {last.step}, {seconds:.0f} s: {history.summary()}")
-    result: dict[str, Any] = {
-        "parameters": parameters,
-        "steps": last.step,
-        "seconds": round(seconds, 3),  # of this command: those before a --resume are not in it
-        "precision": history.precision,
-        "train_loss": last.train_loss,
-        "validation_loss": last.validation_loss,
-    }
+    print(f"step {history.records[-1].step}, {seconds:.0f} s: {history.summary()}")
+    tested = {}
     if "test" in parts:
         test = parts["test"].to(next(model.parameters()).device)
-        result["test_loss"] = evaluate(model, test.epoch(0), carry_state=test.carries_state)
-        print(f"test {result['test_loss']:.4f}")
-    write_result(folder, result)
+        tested["test_loss"] = evaluate(model, test.epoch(0), carry_state=test.carries_state)
+        print(f"test {tested['test_loss']:.4f}")
+    write_result(folder, model, history, seconds, tested)
     samples = turned(generate(model, vocabulary, SAMPLES), options.backward)
     tracker.text("samples", "\n".join(samples), settings.steps)
     tracker.close()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from intro_lm.data import Vocabulary
 from intro_lm.models import MLP, RecurrentLM, TextClassifier
-from intro_lm.training import load_weights
+from intro_lm.training import History, load_weights
 from intro_lm.training.checkpoint import FILENAME
 
 MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "result.json"
@@ -55,8 +56,28 @@ def write_run(folder: Path, about: dict[str, Any], vocabulary: Vocabulary) -> No
         vocabulary.save(folder / VOCABULARY_FILE)
 
 
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Write down what a run found, in the place of what it found before."""
+def write_result(
+    folder: Path, model: nn.Module, history: History, seconds: float, tested: dict[str, Any]
+) -> None:
+    """Write down what a run found, in the place of what it found before.
+
+    Args:
+        folder: the run's.
+        model: as it was trained.
+        history: of the training.
+        seconds: of this training; those before a resumption are not in it.
+        tested: what the test split gave, by name; nothing where there is none.
+    """
+    last = history.records[-1]
+    result = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "steps": last.step,
+        "seconds": round(seconds, 3),
+        "precision": history.precision,
+        "train_loss": last.train_loss,
+        "validation_loss": last.validation_loss,
+        **tested,
+    }
     (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """Measure the numbers that the notebooks promise, over several seeds, and write expected.toml.
 
-    python tools/measure_bands.py                    every notebook, about 40 minutes
+    python tools/measure_bands.py                    every notebook, about an hour
     python tools/measure_bands.py notebooks/01*      these, the others' entries stay
 
 Each notebook is executed once a seed, with its line `SEED = 0` changed, while `expect` collects
@@ -38,7 +38,8 @@ SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
 STANDARD_DEVIATIONS = 6
 LEAST_HALF_WIDTH = 0.0005
 HEADER = (
-    "# Written by tools/measure_bands.py; do not edit by hand. See its head for what a band is.\n"
+    "# Written by tools/measure_bands.py and, where a name begins with full, by\n"
+    "# tools/measure_runs.py; do not edit by hand. See the first one's head for what a band is.\n"
 )
 
 

@@ -143,20 +143,14 @@ class LabelledBatches:
         shuffle: bool = True,
         seed: int = 0,
         max_length: int | None = None,
-        classes: int | None = None,
     ) -> LabelledBatches:
         """Encode the texts, and put their labels beside them.
-
-        Args:
-            vocabulary, texts, labels: what to encode.
-            batch_size, shuffle, seed, max_length: as above.
-            classes: how many there are; with None a label may be any whole number from 0 on.
 
         Raises:
             ValueError: there are no texts, one can't be encoded, a label is no class id, or an
                 argument is no count.
         """
-        ids = _class_ids(labels, classes)
+        ids = _class_ids(labels)
         stream, starts = token_stream(vocabulary, texts)
         return cls(stream, starts, ids, batch_size, shuffle, seed, max_length)
 
@@ -219,17 +213,12 @@ def _grid(
     return place, across < lengths.to(device).unsqueeze(1)
 
 
-def _class_ids(labels: Sequence[int], classes: int | None = None) -> Tensor:
+def _class_ids(labels: Sequence[int]) -> Tensor:
     values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
     for position, value in enumerate(values):
         if not isinstance(value, int | np.integer) or value < 0:
             raise ValueError(
                 f"label {value!r} of text {position} is no class id; give each text a whole "
                 "number from 0 on, or leave it out"
-            )
-        if classes is not None and value >= classes:
-            raise ValueError(
-                f"label {value} of text {position} is out of range: {classes} classes are numbered "
-                f"0 to {classes - 1}"
             )
     return torch.tensor(values, dtype=torch.long)

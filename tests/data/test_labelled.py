@@ -81,13 +81,6 @@ def test_a_text_longer_than_the_limit_is_truncated_counted_and_said(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_label_beyond_the_classes_is_refused_with_both_numbers():
-    make = data.LabelledBatches.from_texts
-    with pytest.raises(ValueError, match=r"label 3 of text 1 .* 3 classes are numbered 0 to 2"):
-        make(LETTERS, ["a", "b"], [2, 3], classes=3)
-    make(LETTERS, ["a", "b"], [2, 3])
-
-
 def test_no_name_that_is_validated_or_tested_on_is_pretrained_on():
     held_out = data.load("name-origins")
     pretraining = data.load("unlabelled-names")

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from intro_lm import data
 from intro_lm.data import LabelledBatches, PaddedBatches, Vocabulary
 from intro_lm.evaluation import cross_entropy
 from intro_lm.models import MLP, RecurrentLM, TextClassifier
-from intro_lm.models.classifier import concat_pooling, reverse, text_lengths
+from intro_lm.models.classifier import BOUNDARY, concat_pooling, reverse, text_lengths
 
 CELLS = ["rnn", "gru", "lstm"]
 LETTERS = Vocabulary("abcdefghij")  # 11 tokens
@@ -84,6 +85,10 @@ def test_logits_are_head_of_pooled_states_of_both_language_models():
             pooled.append(concat_pooling(hidden, torch.tensor([len(tokens)])))
         expected = torch.cat(pooled, 1) @ model.output.weight.T + model.output.bias
         torch.testing.assert_close(model(rows([text])), expected)
+
+
+def test_a_boundary_is_what_it_is_in_the_data():
+    assert BOUNDARY == data.BOUNDARY  # models import nothing of the package
 
 
 def test_reversing_keeps_padding_at_the_end():
