@@ -42,7 +42,12 @@ def build(vocabulary):
             models.append(RecurrentLM(len(vocabulary), **sizes, generator=generator))
         generator = torch.Generator().manual_seed(3)
         return TextClassifier.from_language_model(
-            *models, classes=3, dropout=dropout, token_dropout=dropout, generator=generator
+            *models,
+            classes=3,
+            vocabularies=[vocabulary],
+            dropout=dropout,
+            token_dropout=dropout,
+            generator=generator,
         )
 
     return make
