@@ -46,6 +46,20 @@ def test_a_class_with_fewer_texts_than_asked_is_refused_with_both_numbers():
             data.few_labels(MANY, wrong)
 
 
+def test_a_class_without_any_text_is_not_met_by_fewer_labels():
+    wrong = rows(["a", "b", "c"], [0, 2, 2], "xyz")
+    with pytest.raises(ValueError, match="class 'y' has no text; give examples of it or leave the"):
+        data.few_labels(wrong, 2)
+
+
+def test_texts_of_a_single_class_are_not_trained_on_but_may_be_judged():
+    wrong = rows(["a", "b"], [1, 1])
+    for use in (data.class_names, lambda rows: data.few_labels(rows, 1)):
+        with pytest.raises(ValueError, match=r"all 2 texts are of 1 class, 'y'; .* at least 2"):
+            use(wrong)
+    assert len(data.labelled_batches(LETTERS, wrong)) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -77,6 +91,8 @@ def test_a_text_longer_than_the_limit_is_truncated_counted_and_said(capsys):
     ((inputs, targets),) = batches.epoch(0)
     assert LETTERS.decode_texts(inputs) == ["abc", "abc", "abc", "ab"]
     assert targets.tolist() == [0, 1, 0, 1]
+    data.labelled_batches(LETTERS, texts, max_length=4, name="test")
+    assert capsys.readouterr().out.startswith("test: 1 of 4 texts are longer than 4 tokens")
     for limit in (5, None):
         assert data.labelled_batches(LETTERS, texts, max_length=limit).truncated == 0
     assert capsys.readouterr().out == ""

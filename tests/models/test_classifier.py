@@ -74,6 +74,19 @@ def test_pooling_is_mean_maximum_and_last_of_what_counts():
         torch.testing.assert_close(pooled[row], expected)
 
 
+def test_states_of_bfloat16_are_pooled_in_float32():
+    hidden = torch.randn(3, 600, 4, generator=generator())
+    lengths = torch.tensor([600, 1, 444])
+    pooled = concat_pooling(hidden.bfloat16(), lengths)
+    assert pooled.dtype == torch.float32
+    # Each state is rounded once, to 8 bits; the sum of hundreds is not rounded at every step.
+    torch.testing.assert_close(pooled, concat_pooling(hidden, lengths), rtol=2**-8, atol=2**-10)
+    model = build()
+    with torch.autocast("cpu", torch.bfloat16):
+        near = model(rows(TEXTS))
+    torch.testing.assert_close(near.float(), model(rows(TEXTS)), rtol=0.1, atol=0.02)
+
+
 def test_logits_are_head_of_pooled_states_of_both_language_models():
     forward, backward = language_model(1), language_model(2)
     model = TextClassifier.from_language_model(
