@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TWO_AT_ONCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup notebooks test lint lab record bands freeze clean
+.PHONY: help setup notebooks test lint format lab record bands freeze clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+format: $(READY) ## ruff's formatter, on notebooks too
+	$(BIN)/ruff format .
 
 lab: $(READY) ## open JupyterLab at notebook 00
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
