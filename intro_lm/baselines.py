@@ -72,7 +72,9 @@ def tfidf_logistic_regression(
             f"all {len(ids)} training texts are of class {known[0]}; to tell texts apart takes at "
             "least 2 classes"
         )
-    counter = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, longest), sublinear_tf=True)
+    counter = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(1, longest), sublinear_tf=True, lowercase=False
+    )
     model = LogisticRegression(C=inverse_regularisation, max_iter=1000)
     model.fit(counter.fit_transform(training_texts), ids)
     probabilities = torch.zeros(len(texts), classes, dtype=torch.double)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from intro_lm.data import LabelledBatches
 
 BINS = 10
+ROUNDING = 1e-6  # by which a mean of probabilities may pass 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
 
     Args:
         model: from (B, T) token ids to (B, C) logits; its training mode is put back afterwards.
-        batches: the texts; moved to where the model is.
+        batches: the texts; moved to where the model is, and read in batches of like length.
 
     Returns:
         (N, C) probabilities on the CPU, in the order in which the texts were given, which is that
@@ -77,14 +78,20 @@ def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
         ValueError: a label lies outside the model's classes.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    rows = torch.arange(len(batches.labels))  # texts of like length share a batch, so they move
+    by_length = replace(batches, shuffle=True, labels=rows).to(device)
+    probabilities = torch.empty(0)
     was_training = model.training
     model.eval()
     try:
-        parts = replace(batches, shuffle=False).to(device).epoch(0)
-        probabilities = torch.cat([model(inputs).float().softmax(1).cpu() for inputs, _ in parts])
+        for inputs, places in by_length.epoch(0):
+            logits = model(inputs).float()
+            if not len(probabilities):
+                _require_labels(batches.labels.cpu(), logits.shape[1])
+                probabilities = torch.empty(len(rows), logits.shape[1])
+            probabilities[places.cpu()] = logits.softmax(1).cpu()
     finally:
         model.train(was_training)
-    _arrays(probabilities, batches.labels)
     return probabilities
 
 
@@ -96,16 +103,17 @@ def score(probabilities: Tensor, labels: Tensor) -> Scores:
         labels: (N,) class ids.
 
     Raises:
-        ValueError: the shapes don't match, there is no text, or a label is out of range. A class
-            without any text is left out of the means, and its recall is NaN.
+        ValueError: the shapes don't match, there is no text, a label is out of range, or a value is
+            no probability. A class without any text is left out of the means, and its recall is
+            NaN.
     """
-    sure, truth = _arrays(probabilities, labels)
-    chosen, ids = sure.argmax(1), np.arange(sure.shape[1])
-    occurring = np.unique(truth)
-    recall = metrics.recall_score(truth, chosen, labels=ids, average=None, zero_division=np.nan)
-    f1 = metrics.f1_score(truth, chosen, labels=ids, average=None, zero_division=0)
+    values, wanted = _arrays(probabilities, labels)
+    chosen, ids = values.argmax(1), np.arange(values.shape[1])
+    occurring = np.unique(wanted)
+    recall = metrics.recall_score(wanted, chosen, labels=ids, average=None, zero_division=np.nan)
+    f1 = metrics.f1_score(wanted, chosen, labels=ids, average=None, zero_division=0)
     return Scores(
-        accuracy=float(metrics.accuracy_score(truth, chosen)),
+        accuracy=float(metrics.accuracy_score(wanted, chosen)),
         macro_recall=float(recall[occurring].mean()),
         macro_f1=float(f1[occurring].mean()),
         recall=tuple(recall.tolist()),
@@ -126,9 +134,9 @@ def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Ten
 
     Raises: as `score` does.
     """
-    sure, truth = _arrays(probabilities, labels)
-    ids = np.arange(sure.shape[1])
-    counts = torch.from_numpy(metrics.confusion_matrix(truth, sure.argmax(1), labels=ids))
+    values, wanted = _arrays(probabilities, labels)
+    ids = np.arange(values.shape[1])
+    counts = torch.from_numpy(metrics.confusion_matrix(wanted, values.argmax(1), labels=ids))
     return counts / counts.sum(1, keepdim=True) if rates else counts
 
 
@@ -146,8 +154,8 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> list
     """
     if not isinstance(bins, int) or bins < 1:
         raise ValueError(f"bins is {bins!r}; it must be a whole number of at least 1")
-    sure, truth = _arrays(probabilities, labels)
-    confidence, right = sure.max(1), sure.argmax(1) == truth
+    values, wanted = _arrays(probabilities, labels)
+    confidence, right = values.max(1), values.argmax(1) == wanted
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = []
     for number in range(bins):
@@ -171,20 +179,31 @@ def calibration_error(table: Sequence[Bin]) -> float:
 
 def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays, or a `ValueError` that says what does not fit."""
-    sure, truth = torch.as_tensor(probabilities).cpu(), torch.as_tensor(labels).cpu()
-    if sure.dim() != 2 or truth.shape != sure.shape[:1]:
+    probabilities, labels = torch.as_tensor(probabilities).cpu(), torch.as_tensor(labels).cpu()
+    if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1]:
         raise ValueError(
-            f"probabilities are {tuple(sure.shape)} and labels {tuple(truth.shape)}; they must be "
-            "(N, C) and (N,)"
+            f"probabilities are {tuple(probabilities.shape)} and labels {tuple(labels.shape)}; "
+            "they must be (N, C) and (N,)"
         )
-    if len(truth) == 0:
+    if len(labels) == 0:
         raise ValueError("nothing to evaluate: there are 0 texts; give at least one")
-    classes = sure.shape[1]
-    outside = ((truth < 0) | (truth >= classes)).nonzero()
+    _require_labels(labels, probabilities.shape[1])
+    values = probabilities.double().numpy()
+    fits = (values >= 0) & (values <= 1 + ROUNDING)  # of NaN neither holds
+    if not fits.all():
+        row, column = np.argwhere(~fits)[0]
+        raise ValueError(
+            f"the probability of text {row} is {values[row, column]:g} for class {column}; it must "
+            "lie between 0 and 1: give the softmax of logits, and of a model that has not diverged"
+        )
+    return values, labels.numpy()
+
+
+def _require_labels(labels: Tensor, classes: int) -> None:
+    outside = ((labels < 0) | (labels >= classes)).nonzero()
     if len(outside):
         row = int(outside[0])
         raise ValueError(
-            f"the label of text {row} is {int(truth[row])}; with {classes} classes it must lie "
+            f"the label of text {row} is {int(labels[row])}; with {classes} classes it must lie "
             f"between 0 and {classes - 1}"
         )
-    return sure.double().numpy(), truth.numpy()

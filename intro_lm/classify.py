@@ -16,14 +16,17 @@ from datasets import DatasetDict
 
 from intro_lm import data
 from intro_lm.classification import predict, score
-from intro_lm.data import Vocabulary
+from intro_lm.data import LabelledBatches, Vocabulary
+from intro_lm.flags import RECIPE, flag_of
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.models.classifier import sizes_of
-from intro_lm.runs import build, load_language_model, write_result, write_run
+from intro_lm.runs import build, kind_of, load_language_model, write_result, write_run
 from intro_lm.training import FineTuning, Settings, Tracker, fine_tune
 
 BATCH_SIZE, EVALUATION_BATCH_SIZE = 32, 256
-PLAIN = FineTuning(head_first=False, gradual_unfreezing=False, rate_decay=1.0)  # nothing to spare
+SHOWN = 5  # characters in an error
+# There are no pretrained layers to protect.
+PLAIN = FineTuning(head_first=False, gradual_unfreezing=False, rate_decay=1.0)
 
 
 def run_classification(
@@ -32,51 +35,27 @@ def run_classification(
     """Train a classifier as the flags say; prints what it does on the test split.
 
     Args:
-        options: the flags, as `intro_lm.commands` defines them.
+        options: the flags, as `intro_lm.flags` defines them, and fitting together.
         corpus: the splits, with labels.
         settings: of the training.
         sizes: those of the model that were given.
 
     Raises: what `train`, `labelled_batches` and the model do.
     """
-    for name, option in {"--length": options.length, "--backward": options.backward}.items():
-        if option:
-            raise ValueError(f"{name} is for language models; a classifier reads whole texts")
     classes = data.class_names(corpus["train"])
+    recipe = _recipe(options)
     model, vocabulary, about = _model(options, corpus, len(classes), sizes, settings.seed)
-    chosen = {
-        name: value
-        for name in (field.name for field in dataclasses.fields(FineTuning))
-        if (value := getattr(options, name)) is not None
-    }
-    if chosen and not options.pretrained:
-        name = min(chosen).replace("_", "-")
-        raise ValueError(f"--{name} is for pretrained layers; give the folder of --pretrained")
-    recipe = FineTuning(**chosen) if options.pretrained else PLAIN
-    rows = corpus["train"]
-    if options.per_class is not None:
-        rows = data.few_labels(rows, options.per_class, settings.seed)
-    size = BATCH_SIZE if options.batch_size is None else options.batch_size
-    limit = options.max_length
-    parts = {
-        name: data.labelled_batches(
-            vocabulary,
-            part,
-            size if name == "train" else EVALUATION_BATCH_SIZE,
-            shuffle=name == "train",
-            seed=settings.seed,
-            max_length=limit,
-        )
-        for name, part in {**corpus, "train": rows}.items()
-        if name in ("train", "validation", "test")
-    }
-    folder = Path(options.folder or f"runs/{Path(options.data).stem}-classifier")
+    recipe.parameter_groups(model.layer_groups(), settings.steps)  # before a folder is made
+    parts = _batches(options, corpus, vocabulary, settings.seed)
+    beside = "classifier" if options.pretrained is None else "classifier-pretrained"
+    folder = Path(options.folder or f"runs/{Path(options.data).stem}-{beside}")
     print(
-        f"{len(rows)} texts of {len(classes)} classes, "
+        f"{len(parts['train'].labels)} texts of {len(classes)} classes, "
         f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}"
     )
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    write_run(folder, about | {"classes": classes, "max_length": limit}, vocabulary)
+    about |= {"classes": classes, "max_length": options.max_length}
+    write_run(folder, about, vocabulary, options.resume)
     history = fine_tune(
         model,
         parts["train"],
@@ -95,6 +74,35 @@ def run_classification(
     write_result(folder, model, history, seconds, {"test": dataclasses.asdict(scores)})
 
 
+def _recipe(options: argparse.Namespace) -> FineTuning:
+    """How the layers learn: alike from scratch, else as the flags say."""
+    if options.pretrained is None:
+        return PLAIN
+    given = {name: getattr(options, name) for name in RECIPE}
+    return FineTuning(**{name: value for name, value in given.items() if value is not None})
+
+
+def _batches(
+    options: argparse.Namespace, corpus: DatasetDict, vocabulary: Vocabulary, seed: int
+) -> dict[str, LabelledBatches]:
+    """Train, with as many labels as asked for, validation and test."""
+    rows = {name: corpus[name] for name in ("train", "validation", "test")}
+    if options.per_class is not None:
+        rows["train"] = data.few_labels(rows["train"], options.per_class, seed)
+    size = BATCH_SIZE if options.batch_size is None else options.batch_size
+    return {
+        name: data.labelled_batches(
+            vocabulary,
+            part,
+            size if name == "train" else EVALUATION_BATCH_SIZE,
+            seed=seed,
+            max_length=options.max_length,
+            name=name,
+        )
+        for name, part in rows.items()
+    }
+
+
 def _model(
     options: argparse.Namespace,
     corpus: DatasetDict,
@@ -104,31 +112,21 @@ def _model(
 ) -> tuple[TextClassifier, Vocabulary, dict[str, Any]]:
     """The model before training, its vocabulary, and what `model.json` is to say of it."""
     about: dict[str, Any] = {"data": options.data, "model": options.model or "lstm"}
-    if not options.pretrained:
-        if options.pretrained_backward:
-            raise ValueError(
-                f"--pretrained-backward is {options.pretrained_backward} and --pretrained lacks; "
-                "give both, or the forward one"
-            )
+    if options.pretrained is None:
         texts = (text for part in corpus.values() for text in part["text"])
         vocabulary = Vocabulary.from_texts(texts)
         built = build(about["model"], len(vocabulary), sizes, seed, classes)
         assert isinstance(built, TextClassifier)
         return built, vocabulary, about | {"sizes": sizes}
-    forward, vocabulary = _pretrained(options.pretrained, backward=False)
-    models, vocabularies = [forward], [vocabulary]
-    if options.pretrained_backward:
-        backward, other = _pretrained(options.pretrained_backward, backward=True)
-        models.append(backward)
-        vocabularies.append(other)
-    theirs = sizes_of(forward) | {"directions": len(models)}
-    asked = sizes | ({"cell": options.model} if options.model else {})
-    for name in sorted(asked.keys() - {"dropout", "token_dropout"}):
-        if asked[name] != theirs.get(name):
-            raise ValueError(
-                f"{name} is {asked[name]}, and {theirs.get(name)} in {options.pretrained}; leave "
-                "the flag out: what is pretrained decides"
-            )
+    folders = [options.pretrained]
+    if options.pretrained_backward is not None:
+        folders.append(options.pretrained_backward)
+    pairs = [_pretrained(folder, backward=bool(n)) for n, folder in enumerate(folders)]
+    models, vocabularies = [model for model, _ in pairs], [vocabulary for _, vocabulary in pairs]
+    theirs = sizes_of(models[0]) | {"directions": len(models)}
+    kind_of(options.model or theirs["cell"], sizes, classes)
+    _require_same_sizes(options, sizes, theirs)
+    _require_known_characters(options, corpus, vocabularies[0])
     shares = {name: sizes[name] for name in ("dropout", "token_dropout") if name in sizes}
     model = TextClassifier.from_language_model(
         *models,
@@ -139,8 +137,43 @@ def _model(
     )
     about["model"] = theirs.pop("cell")
     del theirs["vocabulary_size"]
-    pretrained = [options.pretrained, options.pretrained_backward][: len(models)]
-    return model, vocabulary, about | {"sizes": theirs | shares, "pretrained": pretrained}
+    return model, vocabularies[0], about | {"sizes": theirs | shares, "pretrained": folders}
+
+
+def _require_same_sizes(
+    options: argparse.Namespace, sizes: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    """Refuse a size that is not that of the language models."""
+    directions = theirs["directions"]
+    if sizes.get("directions", directions) != directions:
+        given = "1 language model is" if directions == 1 else "2 language models are"
+        raise ValueError(
+            f"--directions is {sizes['directions']}, and {given} given; leave the flag out: each "
+            "direction has the language model of --pretrained or --pretrained-backward"
+        )
+    for name, value in {**sizes, "model": options.model or theirs["cell"]}.items():
+        pretrained = theirs.get("cell" if name == "model" else name, value)
+        if value != pretrained:
+            raise ValueError(
+                f"{flag_of(name)} is {value}, and {pretrained} in {options.pretrained}; leave the "
+                "flag out: what is pretrained decides"
+            )
+
+
+def _require_known_characters(
+    options: argparse.Namespace, corpus: DatasetDict, vocabulary: Vocabulary
+) -> None:
+    """Refuse texts of characters that the language model never read."""
+    parts = ("train", "validation", "test")
+    found = Vocabulary.from_texts(text for part in parts for text in corpus[part]["text"])
+    known = set(vocabulary.characters)
+    unknown = [character for character in found.characters if character not in known]
+    if unknown:
+        shown = ", ".join(map(repr, unknown[:SHOWN])) + " …" * (len(unknown) > SHOWN)
+        raise ValueError(
+            f"{options.pretrained} knows {len(known)} characters, and {options.data} holds "
+            f"{len(found.characters)}, among them {shown}; pretrain on texts that hold them"
+        )
 
 
 def _pretrained(folder: str, backward: bool) -> tuple[RecurrentLM, Vocabulary]:

@@ -19,14 +19,18 @@ from intro_lm import data
 from intro_lm.data import AnyBatches, Batches, PaddedBatches, StreamBatches, Vocabulary
 from intro_lm.data.files import read_text
 from intro_lm.evaluation import evaluate
+from intro_lm.flags import (
+    BATCH_SIZE,
+    add_sampling_flags,
+    add_training_flags,
+    model_options,
+    require_fitting_flags,
+)
 from intro_lm.generation import generate
-from intro_lm.models import MLP, RecurrentLM, TextClassifier
+from intro_lm.models import MLP
 from intro_lm.runs import build, load_language_model, write_result, write_run
-from intro_lm.training import FineTuning, NonFiniteLossError, Settings, Tracker, train
+from intro_lm.training import NonFiniteLossError, Settings, Tracker, train
 
-MODELS = ("mlp", "rnn", "gru", "lstm")
-LEFT_OUT = ("vocabulary_size", "classes", "cell", "generator")  # of a model's arguments: no flags
-BATCH_SIZE = 64
 SAMPLES = 10
 
 
@@ -38,84 +42,17 @@ def run(command: str, arguments: list[str]) -> int:
     try:
         (run_training if command == "train" else run_sampling)(options)
     except (ValueError, KeyError, OSError, NonFiniteLossError, KeyboardInterrupt) as error:
-        print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
+        print(in_flags(error), file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
-def add_training_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", required=True, help="a name that `data list` shows, or a file with an ending"
-    )
-    parser.add_argument("--text", metavar="COLUMN", help="of a file: its texts (text)")
-    parser.add_argument("--label", metavar="COLUMN", help="of a file: its labels (label)")
-    parser.add_argument(
-        "--task",
-        choices=("predict", "classify"),
-        default="predict",
-        help="predict the next token, or the label (%(default)s)",
-    )
-    parser.add_argument("--model", choices=MODELS, help="(lstm)")
-    parser.add_argument(
-        "--backward", action="store_true", help="read each text from its end to its beginning"
-    )
-    parser.add_argument(
-        "--folder", help="where the run lies (runs/DATA-MODEL, runs/DATA-classifier)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    batches = parser.add_argument_group("batches")
-    batches.add_argument("--batch-size", type=int, help=f"rows ({BATCH_SIZE}, and 32 to classify)")
-    batches.add_argument(
-        "--length",
-        type=int,
-        help="read the data as one running text, so many tokens a batch, the state carried, and "
-        "keep its last tenth for validation; without it each text is read by itself",
-    )
-    sizes = parser.add_argument_group(
-        "model", "a size that is not given is the model's own default"
-    )
-    add_flags(sizes, model_options(), shown=False)
-    settings = {field.name: field.default for field in dataclasses.fields(Settings)}
-    add_flags(parser.add_argument_group("training"), settings)
-    labels = parser.add_argument_group("to classify")
-    labels.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
-    labels.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
-    labels.add_argument("--pretrained", metavar="FOLDER", help="a language model to begin with")
-    labels.add_argument(
-        "--pretrained-backward", metavar="FOLDER", help="one trained with --backward, besides"
-    )
-    recipe = {field.name: field.default for field in dataclasses.fields(FineTuning)}
-    add_flags(parser.add_argument_group("fine-tuning, with --pretrained"), recipe)
-
-
-def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", required=True, help="of the run")
-    options = inspect.signature(generate).parameters
-    names = [name for name in options if name not in ("model", "vocabulary")]
-    add_flags(parser, {name: options[name].default for name in names})
-
-
-def add_flags(parser: Any, defaults: dict[str, Any], shown: bool = True) -> None:
-    """A flag for each name, of its default's type."""
-    for name, default in defaults.items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(default, bool):
-            flag, action = (f"--no-{flag[2:]}", "store_false") if default else (flag, "store_true")
-            parser.add_argument(flag, dest=name, action=action, default=None)
-            continue
-        kind = {"clip_norm": float, "top_k": int}.get(name, type(default))
-        text = f"({'none' if default in (None, '') else default})" if shown else None
-        parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=text)
-
-
-def model_options() -> dict[str, Any]:
-    """Every size that some model has, with a default that shows its type."""
-    options: dict[str, Any] = {}
-    for kind in (MLP, RecurrentLM, TextClassifier):
-        for name, option in inspect.signature(kind).parameters.items():
-            if name not in LEFT_OUT:
-                options[name] = option.default
-    return options
+def in_flags(error: BaseException) -> str:
+    """What an error says, where it speaks of `train`'s arguments in the flags that give them."""
+    message = str(error.args[0] if isinstance(error, KeyError) else error)
+    for argument, flag in {", resume=True": " --resume", "resume=True": "--resume"}.items():
+        message = message.replace(argument, flag)
+    return message.replace("checkpoint_dir", "--folder")
 
 
 def corpus_of(options: argparse.Namespace, labelled: bool) -> Any:
@@ -161,12 +98,12 @@ def run_training(options: argparse.Namespace) -> None:
     names = {field.name for field in dataclasses.fields(Settings)}
     settings = Settings(**{name: given[name] for name in names & given.keys()})
     sizes = {name: given[name] for name in model_options() if name in given}
+    require_fitting_flags(options)
     corpus = corpus_of(options, labelled=options.task == "classify")
     if options.task == "classify":
         from intro_lm.classify import run_classification  # it needs scikit-learn
 
         return run_classification(options, corpus, settings, sizes)
-    require_flags_of_language_models(options)
     texts = {split: list(rows["text"]) for split, rows in corpus.items()}
     if options.backward:
         texts = {split: [text[::-1] for text in rows] for split, rows in texts.items()}
@@ -181,8 +118,9 @@ def run_training(options: argparse.Namespace) -> None:
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{name}{beside}")
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    about = {"data": options.data, "model": name, "sizes": sizes}
-    write_run(folder, about | ({"backward": True} if options.backward else {}), vocabulary)
+    about: dict[str, Any] = {"data": options.data, "model": name, "sizes": sizes}
+    about |= {"backward": True} if options.backward else {}
+    write_run(folder, about, vocabulary, options.resume)
     history = train(
         model,
         parts["train"],
@@ -206,16 +144,7 @@ def run_training(options: argparse.Namespace) -> None:
     return None
 
 
-def require_flags_of_language_models(options: argparse.Namespace) -> None:
-    """Refuse what only a classifier heeds."""
-    recipe = [field.name for field in dataclasses.fields(FineTuning)]
-    for name in ("per_class", "max_length", "pretrained", "pretrained_backward", *recipe, "label"):
-        if getattr(options, name) is not None:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} is for classifying; add --task classify, or leave it out")
-
-
-def turned(texts: list[str], backward: bool) -> list[str]:
+def turned(texts: list[str], backward: bool | None) -> list[str]:
     """The texts of a backward model, which it writes from the end, as they are read."""
     return [text[::-1] for text in texts] if backward else texts
 

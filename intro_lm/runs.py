@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import torch
 from torch import nn
 
 from intro_lm.data import Vocabulary
+from intro_lm.flags import flag_of
 from intro_lm.models import MLP, RecurrentLM, TextClassifier
 from intro_lm.training import History, load_weights
 from intro_lm.training.checkpoint import FILENAME
@@ -37,23 +40,70 @@ def build(
     Raises:
         ValueError: the model has no such size, or not of that value.
     """
-    kind: Any = TextClassifier if classes else MLP if name == "mlp" else RecurrentLM
-    if classes and name == "mlp":
-        raise ValueError("the model mlp reads no whole texts; to classify use rnn, gru or lstm")
-    for size in sizes:
-        if size not in inspect.signature(kind).parameters:
-            raise ValueError(f"the model {name} has no --{size.replace('_', '-')}")
+    kind = kind_of(name, sizes, classes)
     chosen: dict[str, Any] = {} if name == "mlp" else {"cell": name}
     if classes:
         chosen["classes"] = classes
     return kind(vocabulary_size, **chosen, **sizes, generator=torch.Generator().manual_seed(seed))
 
 
-def write_run(folder: Path, about: dict[str, Any], vocabulary: Vocabulary) -> None:
-    """Write down what the run is, unless the folder holds one already."""
+def kind_of(name: str, sizes: Iterable[str], classes: int | None = None) -> Any:
+    """The class of the model that `build` makes, if it has arguments of these names.
+
+    Raises:
+        ValueError: it has not; names the flag.
+    """
+    kind: Any = TextClassifier if classes else MLP if name == "mlp" else RecurrentLM
+    if classes and name == "mlp":
+        raise ValueError("the model mlp reads no whole texts; to classify use rnn, gru or lstm")
+    for size in sizes:
+        if size not in inspect.signature(kind).parameters:
+            raise ValueError(f"the model {name} has no {flag_of(size)}")
+    return kind
+
+
+def write_run(
+    folder: Path, about: dict[str, Any], vocabulary: Vocabulary, resume: bool = False
+) -> None:
+    """Write down what the run is, or see that the one in the folder is the same.
+
+    Args:
+        folder: the run's.
+        about: what `model.json` is to say.
+        vocabulary: of its texts.
+        resume: go on with the run in the folder, if there is one.
+
+    Raises:
+        FileExistsError: the folder holds a run and `resume` is off.
+        ValueError: it holds another run; names what differs, and both values.
+    """
     if not (folder / FILENAME).exists():
         (folder / MODEL_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         vocabulary.save(folder / VOCABULARY_FILE)
+        return
+    if not resume:
+        raise FileExistsError(
+            f"{folder} holds an earlier run; go on with it by --resume, or choose another --folder"
+        )
+    theirs, ours = _with_defaults(_read(folder)), _with_defaults(about)
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            raise ValueError(
+                f"{folder} holds another run: its {name} is {theirs.get(name)!r}, yours is "
+                f"{ours.get(name)!r}; choose another --folder, or what that run was given"
+            )
+
+
+def _with_defaults(about: dict[str, Any]) -> dict[str, Any]:
+    """What `model.json` says, with each size that the model has, given or not.
+
+    The path of the data is left out: the checkpoint knows what was in it.
+    """
+    kind = kind_of(about["model"], about["sizes"], len(about.get("classes", [])))
+    options = inspect.signature(kind).parameters.values()
+    defaults = {each.name: each.default for each in options if each.default is not each.empty}
+    known = {name: value for name, value in about.items() if name not in ("sizes", "data")}
+    return defaults | about["sizes"] | known
 
 
 def write_result(
@@ -78,7 +128,17 @@ def write_result(
         "validation_loss": last.validation_loss,
         **tested,
     }
-    (folder / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(_without_nan(result), indent=1, allow_nan=False)
+    (folder / RESULT_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None, which JSON has, for NaN, which it has not: a class without a test."""
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def load_language_model(

@@ -28,6 +28,19 @@ def test_a_class_that_was_never_shown_has_probability_zero():
     assert found.argmax(1).tolist() == [0, 3]
 
 
+def test_capitals_are_characters_of_their_own():
+    found = tfidf_logistic_regression(["AB", "ab", "AA", "ba"], [0, 1, 0, 1], ["BA", "bb"], 2)
+    assert found.argmax(1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [([], "there are 0 training labels"), ([0, 2], "label of text 1 is 2")]
+)
+def test_a_majority_of_nothing_or_of_no_class_is_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        majority(labels, ["a"], classes=2)
+
+
 @pytest.mark.parametrize(
     ("texts", "labels", "message"),
     [

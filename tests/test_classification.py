@@ -83,6 +83,47 @@ def test_predictions_stand_in_the_order_of_the_texts(vocabulary, some_names, shu
         torch.testing.assert_close(probabilities, expected)
 
 
+class Counting(torch.nn.Module):
+    """A classifier that counts the tokens it reads, padding among them."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = 0
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+
+    def forward(self, inputs):
+        self.read += inputs.numel()
+        return torch.stack([(inputs > 0).sum(1), -(inputs > 0).sum(1)], 1) / 1000 + self.weight
+
+
+def test_predicting_pads_little_however_the_texts_are_mixed(vocabulary):
+    texts = ["an" * (1 + 50 * (number % 10 == 3)) for number in range(200)]
+    batches = LabelledBatches.from_texts(vocabulary, texts, [0] * 200, 20, shuffle=False)
+    model = Counting()
+    found = predict(model, batches)
+    assert model.read < 1.1 * sum(len(text) + 1 for text in texts)
+    expected = torch.tensor([[len(text), -len(text)] for text in texts]) / 1000
+    torch.testing.assert_close(found, expected.softmax(1))
+
+
+def test_labels_are_checked_before_all_is_predicted(vocabulary):
+    batches = LabelledBatches.from_texts(vocabulary, ["an", "na", "anna"], [0, 1, 2], 1)
+    model = Counting()
+    with pytest.raises(ValueError, match="label of text 2 is 2; with 2 classes"):
+        predict(model, batches)
+    assert model.read <= 5  # one batch, which tells how many classes there are
+    assert model.training
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -0.5, 3.5])
+def test_what_is_no_probability_is_refused_with_its_row(wrong):
+    probabilities = PROBABILITIES.clone()
+    probabilities[2, 1] = wrong
+    for use in (score, confusion, reliability):
+        with pytest.raises(ValueError, match=f"text 2 is {wrong} .* softmax"):
+            use(probabilities, LABELS)
+
+
 def test_what_does_not_fit_is_refused_with_both_numbers(vocabulary):
     with pytest.raises(ValueError, match=r"\(4, 3\) and labels \(3,\)"):
         score(PROBABILITIES, LABELS[:3])

@@ -1,6 +1,8 @@
 """`python -m intro_lm train` and `sample`, as a user types them."""
 
 import json
+import os
+import signal
 
 import pytest
 from safetensors.torch import load_file
@@ -51,10 +53,31 @@ def test_a_running_text_is_read_in_streams_and_its_last_tenth_kept_for_validatio
 def test_a_run_is_resumed_and_not_overwritten(tmp_path, capsys):
     assert train(tmp_path) == 0
     assert train(tmp_path) == 1
-    assert "resume" in capsys.readouterr().err
+    assert "by --resume, or choose another --folder" in capsys.readouterr().err
     assert train(tmp_path, "--resume") == 0
     assert train(tmp_path, "--resume", "--learning-rate", "0.5") == 1
     assert "its learning_rate is 0.02, yours is 0.5" in capsys.readouterr().err
+
+
+def test_a_language_model_is_not_resumed_with_another_dropout(tmp_path, capsys):
+    assert train(tmp_path, "--layers", "1") == 0
+    before = (tmp_path / "model.json").read_text()
+    assert train(tmp_path, "--resume", "--dropout", "0.5") == 1
+    assert "its dropout is 0.0, yours is 0.5" in capsys.readouterr().err
+    assert train(tmp_path, "--resume", "--backward") == 1
+    assert "its backward is None, yours is True" in capsys.readouterr().err
+    assert (tmp_path / "model.json").read_text() == before
+    assert train(tmp_path, "--resume") == 0  # one layer is the default
+
+
+def test_a_stopped_run_says_by_which_flags_it_goes_on(tmp_path, capsys, monkeypatch):
+    from intro_lm.training.history import History
+
+    monkeypatch.setattr(History, "summary", lambda self: os.kill(os.getpid(), signal.SIGINT) or "")
+    assert train(tmp_path, "--log-every", "2") == 130
+    error = capsys.readouterr().err
+    assert f"go on with --folder={str(tmp_path)!r} --resume" in error
+    assert "checkpoint_dir" not in error
 
 
 def test_flags_have_the_names_and_defaults_of_the_dataclass_and_the_models(capsys):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from intro_lm.data.classes import class_label, require_in_range
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
         path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
         text: the column with the texts. Rows whose text is blank are left out; where there are
-            labels, which then are lost, their number is printed.
+            labels, which then are lost, their number is printed, as is that of repeated texts.
         label: the column with the labels, if any: all strings or all whole numbers.
 
     Returns:
@@ -36,7 +37,7 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
         FileNotFoundError: there is no such file.
         ValueError: another ending, a file that is not what its ending says, bytes that are not
             UTF-8 text, no such column, a text or label that is missing or of a wrong type, or too
-            few distinct texts to split.
+            few distinct texts to split, or a text with two labels.
     """
     path = Path(path)
     if path.suffix not in READERS:
@@ -64,11 +65,11 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
     blank = len(columns[text]) - len(kept)
     if blank and label is not None:
         print(f"{path.name}: {blank} of {len(columns[text])} rows have no text and are left out")
+    labels = None if label is None else [columns[label][row] for row in kept]
     try:
-        return split(
-            [columns[text][row] for row in kept],
-            labels=None if label is None else [columns[label][row] for row in kept],
-        )
+        if labels is not None:
+            class_label(labels, kept)  # here, where the rows of the file are known
+        return split([columns[text][row] for row in kept], labels=labels)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 
@@ -168,10 +169,12 @@ def _read_parquet(path: Path) -> Columns:
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):
-            columns[name] = [
-                None if number is None or number < 0 else feature.int2str(number)
-                for number in columns[name]
-            ]
+            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is no label
+            try:
+                require_in_range(columns[name], len(names))
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {error}") from None
+            columns[name] = [names.get(number) for number in columns[name]]
     return columns
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from intro_lm.data.classes import class_label
 from intro_lm.data.hub_cache import Repository, kept
 from intro_lm.data.hub_client import fetch_repository
-from intro_lm.data.splits import arrange, arrange_stream, class_label
+from intro_lm.data.splits import arrange, arrange_stream
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict

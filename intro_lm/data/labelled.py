@@ -35,25 +35,43 @@ def few_labels(rows: Dataset, per_class: int, seed: int = 0) -> Dataset:
     of_class: list[list[int]] = [[] for _ in classes]
     for row, label in enumerate(rows["label"]):
         of_class[label].append(row)
+    fewest, scarce = min((len(found), label) for label, found in enumerate(of_class))
+    if fewest == 0:
+        raise ValueError(
+            f"the class {classes[scarce]!r} has no text; give examples of it or leave the class out"
+        )
+    if fewest < per_class:
+        raise ValueError(
+            f"the class {classes[scarce]!r} has {fewest} texts and {per_class} are asked for; "
+            f"choose a per_class of at most {fewest}"
+        )
     kept = []
     for label, found in enumerate(of_class):
-        if len(found) < per_class:
-            raise ValueError(
-                f"the class {classes[label]!r} has {len(found)} texts and {per_class} are asked "
-                f"for; choose a per_class of at most {min(map(len, of_class))}"
-            )
         random.Random(f"{seed} {label}").shuffle(found)
         kept += found[:per_class]
     return rows.select(sorted(kept))
 
 
 def class_names(rows: Dataset) -> list[str]:
-    """The names of the classes, by id, of rows that can be classified.
+    """The names of the classes, by id, of rows that can be learned from.
 
     Raises:
-        ValueError: there are no labels or fewer than two classes, or a label is out of range or a
-            text empty; the message names its row.
+        ValueError: there are no labels or fewer than two classes, or all rows are of one; or a
+            label is out of range or a text empty, and the message names its row.
     """
+    names = _require_labelled(rows)
+    occurring = set(rows["label"])
+    if len(occurring) < 2:
+        found = ", ".join(repr(names[label]) for label in occurring)
+        raise ValueError(
+            f"all {len(rows)} texts are of {len(occurring)} class, {found}; to tell texts apart "
+            "takes at least 2"
+        )
+    return names
+
+
+def _require_labelled(rows: Dataset) -> list[str]:
+    """The names of the classes, or a `ValueError` that says what can't be classified."""
     names = getattr(rows.features.get("label"), "names", None)
     if names is None:
         raise ValueError(
@@ -84,6 +102,7 @@ def labelled_batches(
     shuffle: bool = True,
     seed: int = 0,
     max_length: int | None = None,
+    name: str | None = None,
 ) -> LabelledBatches:
     """The batches of a labelled split; prints how many texts are longer than `max_length`.
 
@@ -92,19 +111,20 @@ def labelled_batches(
         rows: a split with the columns `text` and `label`.
         batch_size, shuffle, seed: as in `LabelledBatches`.
         max_length: tokens of a text that are kept, its first; None keeps all.
+        name: of the split, to say whose texts are cut.
 
     Raises:
-        ValueError: the rows can't be classified (see `class_names`), a text can't be encoded, or an
+        ValueError: a row has no text or no label of its classes, a text can't be encoded, or an
             argument is no count.
     """
-    class_names(rows)
+    _require_labelled(rows)
     batches = LabelledBatches.from_texts(
         vocabulary, list(rows["text"]), rows["label"], batch_size, shuffle, seed, max_length
     )
     if batches.truncated:
         print(
-            f"{batches.truncated} of {len(rows)} texts are longer than {max_length} tokens; only "
-            "their beginnings are read"
+            f"{name}: " * bool(name) + f"{batches.truncated} of {len(rows)} texts are longer than "
+            f"{max_length} tokens; only their beginnings are read"
         )
     return batches
 

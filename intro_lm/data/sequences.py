@@ -87,9 +87,14 @@ class PaddedBatches:
         return replace(self, stream=self.stream.to(device))
 
     def reversed(self) -> PaddedBatches:
-        """The same texts, each from its last token to its first, for a backward language model."""
-        last = len(self.stream) - 1
-        return replace(self, stream=self.stream.flip(0), starts=(last - self.starts).flip(0))
+        """The same texts in the same order, each from its last token to its first.
+
+        It is what a backward language model reads; characters give the batches of reversed texts.
+        """
+        mirror = (self.starts[:-1] + self.starts[1:]).repeat_interleave(self.starts.diff())
+        place = mirror - torch.arange(1, len(self.stream))  # a text's end gets the boundary before
+        turned = self.stream[place.to(self.stream.device)]
+        return replace(self, stream=torch.cat([self.stream[:1], turned]))
 
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run knows that it is its own."""

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from intro_lm.data.classes import class_label, require_classes, require_one_label
+
 if TYPE_CHECKING:
-    from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
 SPLIT_SEED = 42  # the seed of the makemore lectures, so that the same list gives the same splits
 SPLITS = ("train", "validation", "test")
@@ -25,8 +27,9 @@ def split(
 ) -> DatasetDict:
     """Shuffle a copy of the texts and split it 80/10/10 into train, validation and test.
 
-    The result depends on the arguments and nothing else. A repeated text is kept once (with its
-    first label), since in two splits it would be tested on what it was trained on.
+    The result depends on the arguments and nothing else. A repeated text is kept once, since in two
+    splits it would be tested on what it was trained on; where there are labels, which then are
+    lost, the number of repeats is printed.
 
     Args:
         texts: what to split.
@@ -37,7 +40,8 @@ def split(
 
     Raises:
         ValueError: there are no texts, a split would be empty, a label is missing or of another
-            type than the rest, or a label does not occur in the training split.
+            type than the rest or does not occur in the training split, or a text that is to be kept
+            once has two labels.
     """
     from datasets import Dataset, DatasetDict, Features, Value
 
@@ -48,6 +52,9 @@ def split(
     features = Features({"text": Value("string")})
     if labels is not None:
         features["label"] = class_label(labels)
+        if not keep_repeats:
+            require_one_label(texts, labels)
+        _say_left_out({"repeat a text": len(texts) - len(rows)}, len(texts))
     parts = {}
     for name, chosen in _cut(rows, seed).items():
         columns: dict[str, list[Any]] = {"text": [texts[row] for row in chosen]}
@@ -86,11 +93,12 @@ def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
     Its test split is kept as it is, repeats and all, so that results compare with others'. Then
     validation, train and any further split keep each text once and lose what an earlier one holds.
     A single split is cut 80/10/10. Where validation or test is lacking, it is a tenth of train.
-    Rows whose text is blank are left out everywhere.
+    Rows whose text is blank are left out everywhere, and those of a text that a split other than
+    test gives two labels. How many labelled rows each split loses, and why, is printed.
 
     Raises:
-        ValueError: there is no training split, a split would be empty, or a label does not occur
-            in the training split.
+        ValueError: there is no training split, a split would be empty, or the labels of the splits
+            don't fit together (see `require_classes`).
     """
     from datasets import DatasetDict
 
@@ -101,7 +109,7 @@ def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
     seen: set[bytes] = set()
     order = [*SPLITS, *(name for name in parts if name not in SPLITS)]
     kept = {
-        name: _new_rows(parts[name], seen, keep_repeats=name == "test")
+        name: _new_rows(name, parts[name], seen, keep_repeats=name == "test")
         for name in ("test", "validation", "train", *order[len(SPLITS) :])
         if name in parts
     }
@@ -148,46 +156,6 @@ def arrange_stream(parts: dict[str, IterableDataset]) -> IterableDatasetDict:
     return IterableDatasetDict({name: streams[name] for name in order})
 
 
-def class_label(labels: Sequence[Any]) -> ClassLabel:
-    """The `ClassLabel` of some labels: its names are their distinct values, sorted.
-
-    Raises:
-        ValueError: a label is missing, or they are not all strings or all whole numbers.
-    """
-    from datasets import ClassLabel
-
-    for row, label in enumerate(labels):
-        if label is None or label == "":
-            raise ValueError(f"text {row} has no label; give it one or leave the text out")
-        if type(label) is not type(labels[0]) or not isinstance(label, str | int):
-            raise ValueError(
-                f"the label of text {row} is {label!r} and that of text 0 is {labels[0]!r}; labels "
-                "must be all strings or all whole numbers"
-            )
-    return ClassLabel(names=[str(label) for label in sorted(set(labels))])
-
-
-def require_classes(corpus: DatasetDict) -> None:
-    """Refuse a class of validation or test that training never shows, and rows without a label."""
-    if "label" not in corpus["train"].features:
-        return
-    counts = {name: Counter(corpus[name]["label"]) for name in SPLITS}
-    for name, count in counts.items():
-        unlabelled = count[None] + count[-1]
-        if unlabelled:
-            raise ValueError(
-                f"{unlabelled} rows of {name} have no label; load the dataset without label=…"
-            )
-    names = corpus["train"].features["label"].names
-    for name in ("validation", "test"):
-        for label in counts[name]:
-            if label not in counts["train"]:
-                raise ValueError(
-                    f"the label {names[label]!r} occurs in {name} and not in train; give more "
-                    "examples of it or leave it out"
-                )
-
-
 def _cut(rows: Sequence[int], seed: int) -> dict[str, list[int]]:
     """Shuffle a copy and cut it 80/10/10."""
     if not rows:
@@ -215,21 +183,42 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _new_rows(rows: Dataset, seen: set[bytes], keep_repeats: bool = False) -> list[int]:
+def _new_rows(name: str, rows: Dataset, seen: set[bytes], keep_repeats: bool = False) -> list[int]:
     """The rows with a text that was not seen before; digests, since the texts may not fit."""
-    kept = []
-    own: set[bytes] = set()
-    row = 0
+    labels = list(rows["label"]) if "label" in rows.features else None
+    kept: list[int] = []
+    own: dict[bytes, int] = {}  # where a text stands first
+    repeats: Counter[int] = Counter()  # of the row where the text stands first
+    contradicted: set[int] = set()
+    blank = row = 0
     for batch in rows.select_columns("text").iter(batch_size=1000):
         for text in batch["text"]:
-            if text and text.strip():
-                digest = _digest(text)
-                if digest not in seen and (keep_repeats or digest not in own):
-                    own.add(digest)
+            if not text or not text.strip():
+                blank += 1
+            elif (digest := _digest(text)) not in seen:
+                first = own.setdefault(digest, row)
+                if keep_repeats or first == row:
                     kept.append(row)
+                else:
+                    repeats[first] += 1
+                    if labels and labels[first] != labels[row]:
+                        contradicted.add(first)
             row += 1
-    seen |= own
+    seen.update(own)
+    if contradicted:
+        kept = [row for row in kept if row not in contradicted]
+    if labels:
+        two = sum(1 + repeats[first] for first in contradicted)
+        repeated = row - blank - two - len(kept)
+        lost = {"have no text": blank, "repeat a text": repeated, "give a text two labels": two}
+        _say_left_out(lost, row, f"{name}: ")
     return kept
+
+
+def _say_left_out(lost: dict[str, int], rows: int, before: str = "") -> None:
+    for reason, count in lost.items():
+        if count:
+            print(f"{before}{count} of {rows} rows {reason} and are left out")
 
 
 def _in_share(row: dict[str, Any], shares: list[int]) -> bool:

@@ -116,7 +116,7 @@ class TextClassifier(nn.Module):
         backward: RecurrentLM | None = None,
         *,
         classes: int,
-        vocabularies: Sequence[Symbols] = (),
+        vocabularies: Sequence[Symbols],
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         generator: torch.Generator | None = None,
@@ -127,8 +127,8 @@ class TextClassifier(nn.Module):
             forward: a language model of texts.
             backward: one of the same texts read from their ends; without it there is one direction.
             classes: number of classes C.
-            vocabularies: those of the language models and of the texts to be classified; each id
-                must stand for the same in all of them.
+            vocabularies: those of the language models and of the texts to be classified, at least
+                one; each id must stand for the same in all of them.
             dropout, token_dropout: of the classifier; the language models' own are left behind.
             generator: draws the head's weights.
 
@@ -261,8 +261,13 @@ def require_same_vocabulary(vocabularies: Sequence[Symbols], size: int) -> None:
     """Refuse vocabularies that are not of `size` tokens, or in which an id differs in meaning.
 
     Raises:
-        ValueError: names both sizes, or the first id that differs and what it is in each.
+        ValueError: there is none; or it names both sizes, or the first id that differs and what it
+            is in each.
     """
+    if not vocabularies:
+        raise ValueError(
+            f"vocabularies is {vocabularies!r}; give those of the models and of the texts"
+        )
     for vocabulary in vocabularies:
         if len(vocabulary) != size:
             raise ValueError(

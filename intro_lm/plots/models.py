@@ -19,8 +19,18 @@ COLOURS = {
     "lecture": "#c4551a",
     "LSTM": "#1b7f4b",
     "mixture": "#7b4ea3",
+    "fine-tuned": "#a8134c",
+    "neighbour": "#2f8ca3",
 }
-MARKERS = {"counting": "s", "MLP": "o", "lecture": "^", "LSTM": "D", "mixture": "v"}
+MARKERS = {
+    "counting": "s",
+    "MLP": "o",
+    "lecture": "^",
+    "LSTM": "D",
+    "mixture": "v",
+    "fine-tuned": "P",
+    "neighbour": "X",
+}
 LOSS_LABEL = "loss (nats per token)"
 
 

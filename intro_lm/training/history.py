@@ -10,7 +10,9 @@ class Record:
     """What one line of the history holds. Losses are means in nats a token.
 
     `train_loss` is the mean over the steps since the record before, each batch's loss taken before
-    the step that learned from it; `validation_loss` is None where nothing was evaluated.
+    the step that learned from it; `validation_loss` is None where nothing was evaluated. What
+    counts as a token is a target: for a classifier, whose targets are classes, losses are nats a
+    text and `tokens_per_second` are texts.
     """
 
     step: int

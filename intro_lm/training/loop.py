@@ -24,7 +24,7 @@ from intro_lm.training.optimizers import (
     describe_groups,
     make_optimizer,
     prepare_step,
-    thawed_afterwards,
+    unfrozen_afterwards,
 )
 from intro_lm.training.settings import Settings
 from intro_lm.training.tracking import Recorder
@@ -95,7 +95,7 @@ def train(
 
     with (
         random_state(settings.seed, device),
-        thawed_afterwards(optimizer),
+        unfrozen_afterwards(optimizer),
         stop_on_interrupt() as interrupted,
     ):
         checkpoint = None

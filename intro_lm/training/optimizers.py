@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from intro_lm.training.settings import Settings
+from intro_lm.training.settings import Settings, is_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class ParameterGroup:
     start: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate < math.inf:
+        if not (is_number(self.rate) and self.rate > 0):
             raise ValueError(f"rate is {self.rate!r}; it must be a number above 0, say 0.5")
         if not isinstance(self.start, int) or self.start < 0:
             raise ValueError(f"start is {self.start!r}; it must be a whole number of at least 0")
@@ -94,7 +93,7 @@ def prepare_step(optimizer: torch.optim.Optimizer, step: int, rate: float) -> No
 
 
 @contextlib.contextmanager
-def thawed_afterwards(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+def unfrozen_afterwards(optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Let all of the optimiser's parameters want gradients again, however the run ends."""
     try:
         yield

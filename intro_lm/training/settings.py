@@ -55,17 +55,17 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
-        if not (_is_number(self.learning_rate) and self.learning_rate > 0):
+        if not (is_number(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(
                 f"learning_rate is {self.learning_rate!r}; it must be a number above 0, say 0.01"
             )
-        if not (_is_number(self.weight_decay) and self.weight_decay >= 0):
+        if not (is_number(self.weight_decay) and self.weight_decay >= 0):
             raise ValueError(
                 f"weight_decay is {self.weight_decay!r}; it must be a number of at least 0"
             )
-        if not (_is_number(self.warmup) and 0 <= self.warmup < 1):
+        if not (is_number(self.warmup) and 0 <= self.warmup < 1):
             raise ValueError(f"warmup is {self.warmup!r}; it must be a share from 0 to below 1")
-        if self.clip_norm is not None and not (_is_number(self.clip_norm) and self.clip_norm > 0):
+        if self.clip_norm is not None and not (is_number(self.clip_norm) and self.clip_norm > 0):
             raise ValueError(
                 f"clip_norm is {self.clip_norm!r}; it must be a number above 0, or None"
             )
@@ -89,5 +89,6 @@ class Settings:
         return self.learning_rate * (self.steps - step) / (self.steps - rise)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number; True and False are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -139,6 +139,35 @@ def test_labels_of_mixed_type_and_absent_classes_are_refused(tmp_path):
         data.load_file(path, label="label")
 
 
+@pytest.mark.parametrize(("wrong", "message"), [(None, "text 30 has no"), (1, "text 30 is 1 and")])
+def test_a_label_is_named_by_its_row_in_the_file_whatever_is_left_out(tmp_path, wrong, message):
+    path = tmp_path / "words.jsonl"
+    labels = [None, *LABELS[1:30], wrong, *LABELS[31:]]
+    write(path, texts=[" ", *TEXTS[1:]], labels=labels)
+    with pytest.raises(ValueError, match=f"words.jsonl: .*{message}"):
+        data.load_file(path, label="label")
+
+
+def test_a_text_with_two_labels_is_refused_and_repeats_are_said(tmp_path, capsys):
+    path = tmp_path / "words.csv"
+    write(path, texts=[*TEXTS, TEXTS[3]], labels=[*LABELS, LABELS[3]])
+    assert sum(map(len, data.load_file(path, label="label").values())) == 40
+    assert "1 of 41 rows repeat a text and are left out" in capsys.readouterr().out
+    write(path, texts=[*TEXTS, TEXTS[3]], labels=[*LABELS, "ham"])
+    with pytest.raises(ValueError, match=r"words.csv: the text 'wörd 3, .* 'spam' and 'ham'"):
+        data.load_file(path, label="label")
+
+
+def test_a_label_beyond_the_classes_of_a_parquet_file_is_refused_with_its_row(tmp_path):
+    path = tmp_path / "words.parquet"
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
+    table = pyarrow.table({"text": TEXTS, "label": [*[0, 1] * 19, 7, 0]})
+    parquet.write_table(table.replace_schema_metadata(features.arrow_schema.metadata), path)
+    message = r"words.parquet: the label of row 38 is 7; with 2 classes .* between 0 and 1; "
+    with pytest.raises(ValueError, match=message):
+        data.load_file(path, label="label")
+
+
 def test_three_rows_in_all_are_too_few(tmp_path):
     path = tmp_path / "words.csv"
     write(path, texts=TEXTS[:3], labels=LABELS[:3])

@@ -1,6 +1,7 @@
 """Labelled texts: few of them, checked, cut into batches; and what may be pretrained on."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
@@ -45,6 +46,20 @@ def test_a_class_with_fewer_texts_than_asked_is_refused_with_both_numbers():
             data.few_labels(MANY, wrong)
 
 
+def test_a_class_without_any_text_is_not_met_by_fewer_labels():
+    wrong = rows(["a", "b", "c"], [0, 2, 2], "xyz")
+    with pytest.raises(ValueError, match="class 'y' has no text; give examples of it or leave the"):
+        data.few_labels(wrong, 2)
+
+
+def test_texts_of_a_single_class_are_not_trained_on_but_may_be_judged():
+    wrong = rows(["a", "b"], [1, 1])
+    for use in (data.class_names, lambda rows: data.few_labels(rows, 1)):
+        with pytest.raises(ValueError, match=r"all 2 texts are of 1 class, 'y'; .* at least 2"):
+            use(wrong)
+    assert len(data.labelled_batches(LETTERS, wrong)) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -76,6 +91,8 @@ def test_a_text_longer_than_the_limit_is_truncated_counted_and_said(capsys):
     ((inputs, targets),) = batches.epoch(0)
     assert LETTERS.decode_texts(inputs) == ["abc", "abc", "abc", "ab"]
     assert targets.tolist() == [0, 1, 0, 1]
+    data.labelled_batches(LETTERS, texts, max_length=4, name="test")
+    assert capsys.readouterr().out.startswith("test: 1 of 4 texts are longer than 4 tokens")
     for limit in (5, None):
         assert data.labelled_batches(LETTERS, texts, max_length=limit).truncated == 0
     assert capsys.readouterr().out == ""
@@ -101,18 +118,24 @@ def test_texts_without_those_held_out_keep_their_order_and_are_distinct():
     assert data.without_held_out(texts, corpus) == texts[:2]
 
 
-def test_reversed_batches_hold_each_text_from_its_end_also_of_subwords(some_names):
-    for vocabulary in (Vocabulary.from_texts(some_names), Subwords.from_texts(some_names, 300)):
-        batches = data.PaddedBatches.from_texts(vocabulary, some_names, 50)
-        pairs = zip(batches.epoch(0), batches.reversed().epoch(0), strict=True)
-        found: list[list[list[int]]] = [[], []]
-        for both in pairs:
-            for kind, (inputs, targets) in zip(found, both, strict=True):
-                for row, wanted in zip(inputs, targets, strict=True):
-                    tokens = wanted[wanted != data.IGNORED].tolist()
-                    assert row.tolist()[: len(tokens)] == [0, *tokens[:-1]]
-                    kind.append(tokens)
-        forwards, backwards = found
-        turned = [[*tokens[:-1][::-1], 0] for tokens in backwards]
-        assert sorted(turned) == sorted(forwards)
-        assert batches.reversed().fingerprint() != batches.fingerprint()
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_reversed_batches_are_those_of_reversed_texts(some_names, shuffle):
+    texts = ["", *some_names, ""]
+    vocabulary = Vocabulary.from_texts(texts)
+    make = partial(data.PaddedBatches.from_texts, vocabulary, batch_size=50, shuffle=shuffle)
+    turned, by_hand = make(texts).reversed(), make([text[::-1] for text in texts])
+    assert turned.fingerprint() == by_hand.fingerprint() != make(texts).fingerprint()
+    for ours, theirs in zip(turned.epoch(1), by_hand.epoch(1), strict=True):
+        assert ours[0].equal(theirs[0])
+        assert ours[1].equal(theirs[1])
+
+
+def test_reversing_turns_whole_subwords_and_leaves_the_texts_order(some_names):
+    vocabulary = Subwords.from_texts(some_names, 300)
+    batches = data.PaddedBatches.from_texts(vocabulary, some_names, 50, shuffle=False)
+    pairs = zip(batches.epoch(0), batches.reversed().epoch(0), strict=True)
+    for (_, forwards), (inputs, backwards) in pairs:
+        for row, forward, backward in zip(inputs, forwards, backwards, strict=True):
+            tokens = forward[forward > 0].tolist()
+            assert backward[backward != data.IGNORED].tolist() == [*tokens[::-1], 0]
+            assert row.tolist()[: len(tokens) + 1] == [0, *tokens[::-1]]

@@ -1,3 +1,4 @@
+import pyarrow
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
@@ -73,6 +74,64 @@ def test_labels_become_sorted_classes_and_stay_with_their_texts():
 def test_labels_that_cannot_be_learned_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         data.split(numbered(0, 40), labels=labels)
+
+
+def test_a_text_with_two_labels_is_refused_with_both():
+    texts = [f"text {number % 30}" for number in range(90)]
+    labels = [("ham", "spam")[number % 90 == 67] for number in range(90)]
+    with pytest.raises(ValueError, match="the text 'text 7' has the labels 'ham' and 'spam'; give"):
+        data.split(texts, labels=labels)
+    assert len(data.split(texts, labels=labels, keep_repeats=True)["train"]) == 72
+
+
+def test_labelled_repeats_that_are_left_out_are_counted_and_said(capsys):
+    texts, labels = numbered(0, 40), ["odd", "even"] * 20
+    data.split([*texts, *texts[:5]])  # without labels a repeat tells nothing
+    data.split(texts, labels=labels)
+    assert capsys.readouterr().out == ""
+    data.split([*texts, *texts[:5]], labels=[*labels, *labels[:5]])
+    assert capsys.readouterr().out == "5 of 45 rows repeat a text and are left out\n"
+
+
+def test_labelled_rows_of_a_source_that_are_left_out_are_counted_and_said(capsys):
+    test = rows(["text 7", "text 7", " ", *numbered(200, 208)], [0, 0, 1, *[0, 1] * 4])
+    texts = [*numbered(0, 100), *numbered(0, 5), "", "  ", "twice", "twice"]
+    train = rows(texts, [*[1, 0] * 50, 1, 0, 1, 0, 1, 0, 0, 0, 1])
+    corpus = arrange({"train": train, "test": test})
+    assert capsys.readouterr().out.splitlines() == [
+        "test: 1 of 11 rows have no text and are left out",
+        "train: 2 of 109 rows have no text and are left out",
+        "train: 6 of 109 rows repeat a text and are left out",
+        "train: 2 of 109 rows give a text two labels and are left out",
+    ]
+    kept = [*corpus["train"]["text"], *corpus["validation"]["text"]]
+    assert sorted(kept) == sorted({*numbered(0, 100)} - {"text 7"})
+    assert corpus["test"]["text"] == ["text 7", "text 7", *numbered(200, 208)]
+
+
+def stored(labels, names=("no", "yes")) -> Dataset:
+    """Rows as a Parquet file may hold them, whose labels nothing has checked."""
+    features = Features({"text": Value("string"), "label": ClassLabel(names=list(names))})
+    table = pyarrow.table({"text": numbered(0, len(labels)), "label": labels})
+    return Dataset(table.replace_schema_metadata(features.arrow_schema.metadata))
+
+
+def test_splits_whose_classes_differ_are_refused_with_both_lists():
+    parts = {"train": stored([0, 1] * 20), "test": rows(["a", "b"], [0, 1])}
+    arrange(parts)
+    parts["train"] = stored([0, 1] * 20, names=("yes", "no"))
+    with pytest.raises(ValueError, match=r"of test are \['no', 'yes'\] .* \['yes', 'no'\]"):
+        arrange(parts)
+
+
+@pytest.mark.parametrize("wrong", [7, -3])
+def test_a_label_of_the_source_out_of_range_is_refused_with_split_row_and_range(wrong):
+    parts = {"train": stored([0, 1] * 20), "test": rows(["a", "b"], [0, 1])}
+    message = f"the label of row 1 of test is {wrong}; with 2 classes .* between 0 and 1"
+    with pytest.raises(ValueError, match=message):
+        arrange(parts | {"test": stored([0, wrong])})
+    with pytest.raises(ValueError, match=f"of train is {wrong}; with 2 classes"):
+        arrange(parts | {"train": stored([*[0, 1] * 20, wrong])})
 
 
 def test_a_single_split_of_any_name_is_cut_in_three():

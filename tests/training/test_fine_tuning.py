@@ -42,7 +42,12 @@ def build(vocabulary):
             models.append(RecurrentLM(len(vocabulary), **sizes, generator=generator))
         generator = torch.Generator().manual_seed(3)
         return TextClassifier.from_language_model(
-            *models, classes=3, dropout=dropout, token_dropout=dropout, generator=generator
+            *models,
+            classes=3,
+            vocabularies=[vocabulary],
+            dropout=dropout,
+            token_dropout=dropout,
+            generator=generator,
         )
 
     return make
@@ -84,10 +89,10 @@ def test_each_layers_learning_rate_is_what_was_asked_at_every_step(build, batche
         assert rates == pytest.approx([head / 8, head / 4, head / 2, head], rel=1e-12)
 
 
-def test_frozen_layers_do_not_move_by_a_bit_and_thawed_ones_do(build, batches, watched):
+def test_frozen_layers_do_not_move_by_a_bit_and_unfrozen_ones_do(build, batches, watched):
     model = build()
     fine_tune(model, batches, SETTINGS, RECIPE, progress=False)
-    parameters = [[p for _, ps in [group] for p in ps] for group in watched[0]]
+    parameters = [group[1] for group in watched[0]]
     for layer, start in enumerate([12, 8, 4, 0]):
         for step in range(STEPS):
             now = watched[step][layer][1]
@@ -184,6 +189,9 @@ def test_groups_that_are_not_the_models_are_refused_with_numbers(build, batches)
         ({"stage": -0.1}, "stage is -0.1"),
         ({"rate_decay": 0.5}, "rate_decay is 0.5"),
         ({"rate_decay": float("inf")}, "rate_decay is inf"),
+        ({"stage": "a"}, "stage is 'a'"),
+        ({"stage": float("nan")}, "stage is nan"),
+        ({"rate_decay": "x"}, "rate_decay is 'x'"),
     ],
 )
 def test_a_recipe_out_of_range_is_refused(arguments, message):
@@ -191,14 +199,40 @@ def test_a_recipe_out_of_range_is_refused(arguments, message):
         FineTuning(**arguments)
 
 
-def test_a_layer_that_would_begin_after_the_end_is_refused():
-    with pytest.raises(ValueError, match=r"begin at step 120 of 100; choose a stage below 0\.33"):
-        starts(FineTuning(stage=0.4))
+@pytest.mark.parametrize(
+    ("stage", "layers", "steps", "start", "bound"),
+    [(0.4, 4, 100, 120, 0.33), (0.8, 3, 100, 160, 0.49), (0.8, 3, 3, 5, 0.33), (0.8, 4, 1, 2, 0.0)],
+)
+def test_a_layer_that_would_begin_after_the_end_is_refused_with_what_would_do(
+    stage, layers, steps, start, bound
+):
+    message = f"begin at step {start} of {steps}; choose a stage of at most {bound}$"
+    with pytest.raises(ValueError, match=message):
+        starts(FineTuning(stage=stage), layers, steps)
+    assert max(starts(FineTuning(stage=bound), layers, steps)) < steps
+
+
+def test_labels_beyond_the_models_classes_are_refused_with_both_numbers(build, batches):
+    model = build()
+    before = [parameter.clone() for parameter in model.parameters()]
+    wrong = replace(batches, labels=batches.labels.clone())
+    wrong.labels[17] = 3
+    message = "the label of text 17 of the {} batches is 3, and the model has 3 classes"
+    with pytest.raises(ValueError, match=message.format("training")):
+        fine_tune(model, wrong, SETTINGS, RECIPE, progress=False)
+    with pytest.raises(ValueError, match=message.format("validation")):
+        fine_tune(model, batches, SETTINGS, RECIPE, validation=wrong, progress=False)
+    assert same(model.parameters(), before)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"rate": 0.0}, "rate is 0.0"), ({"start": -1}, "start is -1"), ({"start": 1.5}, "start is")],
+    [
+        ({"rate": 0.0}, "rate is 0.0"),
+        ({"rate": "x"}, "rate is 'x'"),
+        ({"start": -1}, "start is -1"),
+        ({"start": 1.5}, "start is"),
+    ],
 )
 def test_a_group_out_of_range_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
