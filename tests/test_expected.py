@@ -6,7 +6,10 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
+import intro_lm
 from intro_lm import data, expected
 from intro_lm.evaluation import evaluate
 from intro_lm.expected import UnexpectedNumberError, bands, expect
@@ -47,6 +50,20 @@ def test_a_number_outside_raises_with_both_numbers_and_the_command(two_entries, 
         expect(name, value)
 
 
+def test_a_notebook_stores_the_number_beside_the_line(two_entries):
+    InteractiveShell.instance()
+    try:
+        with capture_output() as captured:
+            expect("band", 2.1999999)
+    finally:
+        InteractiveShell.clear_instance()
+    (output,) = captured.outputs
+    assert output.data == {"text/plain": "band: between 2.15 and 2.25, as expected"}
+    assert output.metadata == {
+        "intro_lm": {"number": "band", "value": 2.2, "version": intro_lm.__version__}
+    }
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(KeyError, match=r"no entry '01.nonsense' in expected.toml"):
         expect("01.nonsense", 1)
@@ -57,7 +74,9 @@ def test_every_number_that_a_notebook_expects_is_promised_and_the_other_way_roun
     for path in NOTEBOOKS:
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
-                names = EXPECTED.findall(output.get("text", ""))
+                record = output.get("metadata", {}).get("intro_lm", {})
+                names = EXPECTED.findall(output.get("data", {}).get("text/plain", ""))
+                assert names == ([record["number"]] if "number" in record else [])
                 assert all(name.startswith(path.name[:2]) for name in names), names
                 used |= set(names)
     assert used == {name for name in bands() if not name.startswith("full.")}

@@ -7,9 +7,9 @@ paths, no times.
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
+from intro_lm import records
 from intro_lm.exercises.running import Report
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -46,20 +46,9 @@ def publish(markdown: str, record: dict[str, Any] | None = None) -> None:
     """Show Markdown in a notebook, or print it; `record` is stored in the output's metadata."""
     markdown = same_everywhere(markdown)
     text = re.sub(r"\n```\w*|^```\w*\n", "", markdown).replace("**", "")
-    if not _in_ipython():
-        print(text)
-        return
-    from IPython.display import publish_display_data
-
-    metadata = {"intro_lm": record} if record else {}
-    publish_display_data({"text/plain": text, "text/markdown": markdown}, metadata)
+    records.publish(text, record, markdown)
 
 
 def same_everywhere(text: str) -> str:
     """Leave out addresses, and of a path all but its last part."""
     return PATH.sub(lambda path: re.split(r"[/\\]", path[0])[-1], ADDRESS.sub("", text))
-
-
-def _in_ipython() -> bool:
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and ipython.get_ipython() is not None
