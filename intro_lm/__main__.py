@@ -26,13 +26,22 @@ def main(arguments: list[str] | None = None) -> int:
     search.add_argument("--trials", type=int, default=40, help="trials in the end (40)")
     search.add_argument("--workers", type=int, default=1, help="processes (1)")
     search.add_argument("--runs", help="folder for TensorBoard (the study's, without its ending)")
-    for name, purpose in (("train", "train a model"), ("sample", "write texts with one")):
+    with_own_flags = {
+        "train": "train a model",
+        "sample": "write texts with one",
+        "review": "the mentor's report on executed notebooks",
+    }
+    for name, purpose in with_own_flags.items():
         commands.add_parser(name, help=purpose, add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command in ("train", "sample"):
         from intro_lm.commands import run
 
         return run(chosen.command, rest)
+    if chosen.command == "review":
+        from intro_lm.review.command import run as run_review
+
+        return run_review(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if chosen.command == "doctor":

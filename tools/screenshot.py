@@ -106,7 +106,7 @@ def take(
     runs = _get(f"{address}data/runs")
     shown, image = "", b""
     changed = time.monotonic()
-    with _browser(size) as call:
+    with browser(size) as call:
         call("Page.navigate", url=f"{address}?{query}#{page}")
 
         def settled() -> bool:
@@ -123,7 +123,7 @@ def take(
 
 
 @contextlib.contextmanager
-def _browser(size: tuple[int, int]) -> Iterator[Call]:
+def browser(size: tuple[int, int]) -> Iterator[Call]:
     """A headless Chromium with one empty page; gives a function that calls its DevTools protocol.
 
     `--screenshot` and `--dump-dom` would need no protocol, but the second leaves out shadow roots,

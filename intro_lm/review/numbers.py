@@ -1,0 +1,130 @@
+"""The numbers that a notebook checked, held against `expected.toml`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from intro_lm.expected import bands
+from intro_lm.review.marks import Mark, quoted
+from intro_lm.review.stored import Notebook
+
+# Whether less or more is better, by the last word of a number's name; of the others neither is.
+LESS = re.compile(r"(loss|perplexity|bits_per_character|mlp|lstm|rnn|given|kneser_ney_\d|mixture)$")
+MORE = re.compile(r"(accuracy|gain|fine-tuned_\w+|scratch_\w+|baseline_\w+|fine-tuned|counted)$")
+NEITHER = re.compile(r"(calibration\.|ahead_of|training_loss|naive_start|start\.loss)")
+# The number of each notebook that its own question asks for.
+HEADLINES = {
+    "00": "00.counting_loss",
+    "01": "01.decay.validation_loss",
+    "02": "02.largest.mlp",
+    "03": "03.searched.validation_loss",
+    "04": "04.lstm.validation_loss",
+    "05": "05.curve.fine-tuned_30",
+}
+LINE = re.compile(r"^(\d\d\.\S+): (.+), as expected$", re.MULTILINE)
+RAISED = re.compile(r"UnexpectedNumberError: (\d\d\.\S+) is (\S+), and the curriculum expects")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a submission.
+
+    Args:
+        name: its entry in `expected.toml`.
+        value: what was measured; None where only the line that it is as expected is stored.
+        verdict: inside, better, worse, above, below, or unknown for a name that is not promised.
+        beyond: how far outside its band, in its own unit; 0 inside.
+        mean: over the curriculum's seeds, or the one value where it is exact.
+        cell: the place of its cell.
+    """
+
+    name: str
+    value: float | None
+    verdict: str
+    beyond: float
+    mean: float | None
+    cell: int
+
+    @property
+    def outside(self) -> bool:
+        return self.verdict not in ("inside", "unknown")
+
+    def by_how_much(self) -> str:
+        """A few words for a table."""
+        if self.value is None:
+            return "inside its band; an earlier version stored no value"
+        if self.verdict == "unknown":
+            return "not promised by expected.toml"
+        if self.outside:
+            return f"{self.verdict} than its band by {self.beyond:.3g}"
+        return "inside its band"
+
+
+def numbers(notebook: Notebook) -> list[Number]:
+    """Each number that was checked, in order; of one checked again the last."""
+    found: dict[str, Number] = {}
+    for place, cell in notebook.code():
+        for output in cell.outputs:
+            name, value = output.record.get("number"), output.record.get("value")
+            if isinstance(name, str) and type(value) in (int, float):
+                found[name] = _judged(name, _number(value), place)
+                continue
+            text = output.texts[0].shown if output.texts else ""
+            if output.kind == "error" and (raised := RAISED.match(text)):
+                found[raised[1]] = _judged(raised[1], _number(raised[2]), place)
+            if output.kind == "stdout":
+                for name in (match[1] for match in LINE.finditer(text)):
+                    found.setdefault(name, _judged(name, None, place))
+    return list(found.values())
+
+
+def marks(found: Iterable[Number]) -> list[Mark]:
+    outside = [number for number in found if number.outside]
+    if not outside:
+        return []
+    worst = max(outside, key=lambda number: number.beyond)
+    others = f", and {len(outside) - 1} more" if len(outside) > 1 else ""
+    text = f"{worst.name} is {worst.value:.5g}, {worst.by_how_much()}{others}"
+    return [Mark("outside its band", text, sorted({number.cell for number in outside}))]
+
+
+def headline(lesson: str, found: Iterable[Number]) -> Number | None:
+    """The number that answers the notebook's question, if the submission holds it."""
+    return next((number for number in found if number.name == HEADLINES.get(lesson)), None)
+
+
+def _judged(name: str, value: float | None, place: int) -> Number:
+    shown = quoted(name, 60)
+    entry: dict[str, Any] | None = bands().get(name)
+    if entry is None:
+        return Number(shown, value, "unknown", 0.0, None, place)
+    mean = entry.get("mean", entry.get("value"))
+    low = entry.get("low", entry.get("value", -math.inf))
+    high = entry.get("high", entry.get("value", math.inf))
+    if value is None or low <= value <= high:
+        return Number(shown, value, "inside", 0.0, mean, place)
+    if math.isnan(value):
+        return Number(shown, value, "worse", math.inf, mean, place)
+    below = value < low
+    beyond = low - value if below else value - high
+    return Number(shown, value, _verdict(name, below), beyond, mean, place)
+
+
+def _verdict(name: str, below: bool) -> str:
+    if not NEITHER.search(name):
+        if LESS.search(name):
+            return "better" if below else "worse"
+        if MORE.search(name):
+            return "worse" if below else "better"
+    return "below" if below else "above"
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
