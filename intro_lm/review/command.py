@@ -23,7 +23,7 @@ def run(arguments: list[str]) -> int:
     settings = Settings(options.rerun, options.timeout, options.jobs)
     try:
         lessons = curriculum.load(options.curriculum)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     try:
@@ -179,10 +179,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_count, default=0, help="processes (one for each core)")
     parser.add_argument(
         "--curriculum",
-        type=Path,
         default=curriculum.NOTEBOOKS,
         metavar="FOLDER",
-        help="the notebooks to compare with (those of this checkout)",
+        help="the notebooks to compare with, or git:BRANCH (those of this checkout)",
     )
     return parser
 

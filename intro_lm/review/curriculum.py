@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
 from intro_lm.review import git
-from intro_lm.review.stored import Notebook, parse, records
+from intro_lm.review.stored import Notebook, UnreadableError, parse, records
 
+NUMBERED = "[0-9][0-9]_*"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LEAST_SHARED = 0.1  # of its cells, for a notebook to be one of the curriculum's
 MOST_VERSIONS = 30  # how far back an earlier version of a notebook is looked for
 
 
@@ -66,10 +70,10 @@ class Curriculum:
     def lesson_of(self, name: str, notebook: Notebook) -> Lesson | None:
         """Which lesson a notebook was made from, in the version it is nearest to.
 
-        What it holds decides; its file's name only where nothing in it is the curriculum's.
+        What it holds decides; its file's name only where next to nothing is the curriculum's.
         """
         shared = [_shared(lesson, notebook) for lesson in self.lessons]
-        if not max(shared):
+        if max(shared) <= LEAST_SHARED * len(notebook.cells):
             return self.named(name)
         nearest = self.lessons[shared.index(max(shared))]
         versions = [nearest, *self.earlier.get(nearest.number, ())]
@@ -81,30 +85,55 @@ class Curriculum:
         return next((each for each in self.lessons if name.startswith(each.number)), None)
 
 
-def load(folder: Path = NOTEBOOKS) -> Curriculum:
-    """The curriculum in a folder, and from its git history, if it has one, earlier versions.
+def load(where: str | Path = NOTEBOOKS) -> Curriculum:
+    """The curriculum in a folder or at a git ref (`git:main`), with its earlier versions.
 
     Raises:
-        FileNotFoundError: the folder holds no numbered notebooks.
+        ValueError: there are no numbered notebooks, or they hold somebody's answers, so that
+            nothing could be compared with them; or git can't give them.
     """
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise FileNotFoundError(
-            f"{folder} holds no notebooks of the curriculum; name its folder with --curriculum"
+    given = list(_of_ref(str(where)[4:]) if str(where).startswith("git:") else _of_folder(where))
+    if not given:
+        raise ValueError(
+            f"{where} holds no notebooks of the curriculum; name its folder with --curriculum"
         )
-    lessons, earlier = [], {}
-    for path in paths:
-        today = Lesson(path.name[:2], path.name, parse(path.read_bytes()))
-        lessons.append(today)
-        earlier[today.number] = tuple(_earlier(path, today))
-    return Curriculum(tuple(lessons), earlier)
+    for lesson, _ in given:
+        for _, _, record in records(lesson.notebook):
+            if record.get("outcome", "not attempted") != "not attempted":
+                raise ValueError(
+                    f"{where} is not the curriculum as it is given out: {record['exercise']} is "
+                    f"{record['outcome']} there. Name the branch or folder that is, such as "
+                    "--curriculum git:main"
+                )
+    earlier = {lesson.number: tuple(_earlier(lesson, states)) for lesson, states in given}
+    return Curriculum(tuple(lesson for lesson, _ in given), earlier)
 
 
-def _earlier(path: Path, today: Lesson) -> list[Lesson]:
+def _of_folder(folder: str | Path) -> Iterator[tuple[Lesson, list[git.State]]]:
+    for path in sorted(Path(folder).glob(f"{NUMBERED}.ipynb")):
+        lesson = Lesson(path.name[:2], path.name, parse(path.read_bytes()))
+        yield lesson, git.states_of(path, MOST_VERSIONS)
+
+
+def _of_ref(ref: str) -> Iterator[tuple[Lesson, list[git.State]]]:
+    here = Path()
+    commit = git.commit_of(here, ref)
+    for path, blob in git.files(here, commit).items():
+        if fnmatch(path, f"notebooks/{NUMBERED}.ipynb"):
+            name = path.rpartition("/")[2]
+            lesson = Lesson(name[:2], name, parse(git.blob(here, blob)))
+            yield lesson, git.states(here, path, MOST_VERSIONS, commit)
+
+
+def _earlier(today: Lesson, states: list[git.State]) -> list[Lesson]:
     """The committed versions whose cells are others than today's and than the next newer's."""
     found = [today]
-    for commit, day, content in git.versions(path, MOST_VERSIONS):
-        version = replace(today, notebook=parse(content), commit=commit, day=day)
+    for state in states:
+        try:
+            notebook = parse(state.content)
+        except UnreadableError:
+            continue
+        version = replace(today, notebook=notebook, commit=state.commit, day=state.day)
         if version.sources != found[-1].sources:
             found.append(version)
     return found[1:]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from intro_lm.review.stored import visible
 
 
 class GitError(ValueError):
     """Git could not give what was asked for; the message says why."""
+
+
+class State(NamedTuple):
+    """A file as a commit has it."""
+
+    commit: str
+    day: str
+    content: bytes
 
 
 def run(folder: Path, *arguments: str) -> bytes:
@@ -64,16 +73,20 @@ def blob(folder: Path, name: str) -> bytes:
     return run(folder, "cat-file", "blob", name)
 
 
-def versions(path: Path, most: int) -> list[tuple[str, str, bytes]]:
-    """Earlier committed states of a file, the newest first: commit, day and content.
+def states(folder: Path, path: str, most: int, commit: str = "HEAD") -> list[State]:
+    """The committed states of a file, by its path from the repository's top, newest first."""
+    top = Path(run(folder, "rev-parse", "--show-toplevel").decode().strip())
+    log = run(
+        top, "log", f"-{most}", "--diff-filter=AM", "--format=%h %cs", commit, "--", path
+    ).decode()
+    pairs = [line.split() for line in log.splitlines()]
+    return [State(commit, day, run(top, "show", f"{commit}:{path}")) for commit, day in pairs]
 
-    None where the file lies in no repository.
-    """
+
+def states_of(path: Path, most: int) -> list[State]:
+    """The same for a file on the disk; nothing where it lies in no repository."""
     try:
         top = Path(run(path.parent, "rev-parse", "--show-toplevel").decode().strip())
-        inside = path.resolve().relative_to(top.resolve()).as_posix()
-        log = run(top, "log", f"-{most}", "--format=%h %cs", "--", inside).decode()
-        pairs = [line.split() for line in log.splitlines()]
-        return [(commit, day, run(top, "show", f"{commit}:{inside}")) for commit, day in pairs]
-    except (GitError, ValueError):
+        return states(top, path.resolve().relative_to(top.resolve()).as_posix(), most)
+    except ValueError:  # GitError is one too: no repository, no commit yet, no git
         return []

@@ -70,7 +70,6 @@ def outcomes(
             if name not in latest or count >= latest[name][0]:
                 said = output.texts[0] if output.texts else None
                 latest[name] = (count, place, cell, output.record, said)
-    digests = [(cell, {cell.digest, _as_executed(cell.source)}) for _, cell in notebook.code()]
     found = []
     for name in asked:
         if name not in latest:
@@ -86,7 +85,7 @@ def outcomes(
                 tuple(quoted(each) for each in failed) if isinstance(failed, list) else (),
                 said,
                 place,
-                _doubt(cell, record, digests, stubs),
+                _doubt(cell, record, notebook, stubs),
             )
         )
     return found
@@ -119,7 +118,7 @@ def versions(notebook: Notebook) -> list[str]:
 def _doubt(
     cell: Cell,
     record: dict[str, Any],
-    digests: list[tuple[Cell, set[str]]],
+    notebook: Notebook,
     stubs: Collection[str],
 ) -> str:
     if record.get("outcome") not in OUTCOMES:
@@ -131,7 +130,9 @@ def _doubt(
         if record["outcome"] == "not attempted":
             return ""
         return "its answer was not defined in a cell of the notebook"
-    homes = [home for home, known in digests if answer in known]
+    cells = [each for _, each in notebook.code()]
+    homes = [each for each in cells if each.digest == answer]
+    homes = homes or [each for each in cells if _as_executed(each.source) == answer]
     if not homes:
         return "its cell was edited after it was checked, or is gone"
     if all((home.count or 0) == 0 for home in homes):
