@@ -55,17 +55,17 @@ class Mark:
         return MEANINGS[self.kind].level
 
 
-def at_cells(places: Sequence[int], most: int = 12) -> str:
-    """Cells by their places: cell 4; cells 4, 7 to 9."""
+def at_cells(places: Sequence[int], most: int = 6) -> str:
+    """Cells by their places: cell 4; cells 4, 7 to 9; 32 cells from 82 to 141."""
     runs: list[list[int]] = []
     for place in places:
         if runs and runs[-1][-1] == place - 1:
             runs[-1].append(place)
         else:
             runs.append([place])
+    if len(runs) > most:
+        return f"{len(places)} cells from {places[0]} to {places[-1]}"
     parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
-    if len(parts) > most:
-        parts = [*parts[:most], "…"]
     return f"cell{'s' if len(places) > 1 else ''} {', '.join(parts)}"
 
 

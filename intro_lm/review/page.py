@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from importlib import resources
 
@@ -19,13 +18,13 @@ from markupsafe import Markup
 
 import intro_lm
 from intro_lm.review.curriculum import Curriculum
-from intro_lm.review.marks import MEANINGS, Mark
+from intro_lm.review.marks import MEANINGS
 from intro_lm.review.pictures import as_data
 from intro_lm.review.report import NotebookReview, Reviewed
 
 SYMBOLS = {"good": "✓", "note": "·", "look": "!", "correct": "✓", "not yet": "✗"}
 MOST_CHANGES = 60  # of one notebook
-MOST_NAMED = 24  # notebooks in the line of one mark
+MOST_NAMED = 24  # notebooks to look at; the table has them all
 
 
 def html(found: Sequence[Reviewed], curriculum: Curriculum, executed: bool) -> str:
@@ -41,6 +40,7 @@ def html(found: Sequence[Reviewed], curriculum: Curriculum, executed: bool) -> s
     environment.globals |= {
         "MEANINGS": MEANINGS,
         "MOST_CHANGES": MOST_CHANGES,
+        "MOST_NAMED": MOST_NAMED,
         "symbols": SYMBOLS,
         "as_data": as_data,
         "run_of": run_of,
@@ -68,20 +68,16 @@ def run_of(review: NotebookReview) -> str:
     return "empty"
 
 
-def _pressing(found: Sequence[Reviewed]) -> dict[str, tuple[list[tuple[str, str, Mark]], int]]:
-    """For each mark to look at: where it stands (anchor, words, mark), and how many more."""
-    places: dict[str, list[tuple[str, str, Mark]]] = defaultdict(list)
+def _pressing(found: Sequence[Reviewed]) -> list[tuple[str, str, list[str]]]:
+    """The notebooks with something to look at, those with most first: anchor, words, marks."""
+    pressing = []
     for n, one in enumerate(found, 1):
         for m, review in enumerate(one.notebooks, 1):
-            for mark in review.marks:
-                if mark.level == "look":
-                    words = f"{one.submission.intern} {review.lesson or review.name}"
-                    places[mark.kind].append((f"s{n}-{m}", words, mark))
-    ordered = [kind for kind in reversed(MEANINGS) if kind in places]
-    return {
-        kind: (places[kind][:MOST_NAMED], max(0, len(places[kind]) - MOST_NAMED))
-        for kind in ordered
-    }
+            kinds = [mark.kind for mark in review.marks if mark.level == "look"]
+            if kinds:
+                words = f"{one.submission.intern}, {review.title or review.name}"
+                pressing.append((f"s{n}-{m}", words, kinds))
+    return sorted(pressing, key=lambda each: -len(each[2]))
 
 
 def _read(name: str) -> str:

@@ -188,8 +188,7 @@ def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookRev
 def _of_comparison(changes: Comparison) -> Iterable[Mark]:
     deleted = [change.base or 0 for change in changes.changes if change.how == "deleted"]
     if deleted:
-        noun = f"{len(deleted)} cell{'s' if len(deleted) > 1 else ''}"
-        yield Mark("cells deleted", f"{noun} of the curriculum: {at_cells(deleted)} there", ())
+        yield Mark("cells deleted", f"{at_cells(deleted)} of the curriculum")
     moved = [change.place or 0 for change in changes.changes if change.how == "moved"]
     if moved:
         yield Mark("cells moved", f"{at_cells(moved)} stands elsewhere than before", moved)

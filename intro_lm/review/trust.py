@@ -34,7 +34,7 @@ def marks(notebook: Notebook) -> list[Mark]:
             )
         )
     if waiting:
-        found.append(Mark("not run", f"{at_cells(waiting)} of {len(code)} did not run", waiting))
+        found.append(Mark("not run", f"{at_cells(waiting)} did not run", waiting))
     late = _out_of_order(ran)
     if late:
         text = f"{at_cells(late)} did not run where it stands among the others"
@@ -46,7 +46,7 @@ def marks(notebook: Notebook) -> list[Mark]:
     counts = [cell.count for _, cell in ran]
     if counts != list(range(1, len(counts) + 1)) and not late:
         between = (counts[-1] or 0) - len(counts)
-        text = f"in order, with {between} other executions before or between them"
+        text = f"in order, and the kernel's count is {between} ahead of the cells"
         found.append(Mark("by hand", text))
     if counts == list(range(1, len(code) + 1)):
         found.insert(0, Mark("clean run", "one run from top to bottom"))

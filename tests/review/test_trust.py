@@ -87,4 +87,4 @@ def test_a_source_that_does_not_parse_makes_nothing_stale(source):
 def test_places_are_said_in_few_words():
     assert at_cells([4]) == "cell 4"
     assert at_cells([4, 5, 7, 8, 9]) == "cells 4, 5, 7 to 9"
-    assert at_cells(range(1, 99, 2)).endswith("21, 23, …")
+    assert at_cells(range(1, 99, 2)) == "49 cells from 1 to 97"
