@@ -5,12 +5,13 @@
     submissions   what is to be read: notebooks, folders, git refs
     stored        a notebook as it is stored, read without trust
     curriculum    the notebook that it was made from, in the version it was made from
-    comparison    the cells added, edited, moved, deleted
+    comparison    the cells added, edited, moved, deleted, and the difference in each
     trust         whether the stored outputs are one run from top to bottom
+    dependencies  which cells rest on cells that ran later, or are gone
     outcomes      how the exercises went, and whether that is proven
     numbers       the measured numbers against expected.toml
     rerun         with --rerun: whether a second run gives the same
-    report        all of that for each notebook, in several processes
+    report        all of that for each notebook, in the processes of a pool
     page          one HTML file; `command` prints a summary and writes JSON
 
 Submissions are untrusted: nothing of them is executed without --rerun, and all that is shown of

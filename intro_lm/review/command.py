@@ -12,7 +12,7 @@ from typing import Any
 
 import intro_lm
 from intro_lm.review import curriculum
-from intro_lm.review.page import html, run_of
+from intro_lm.review.page import html, in_a_word
 from intro_lm.review.report import NotebookReview, Reviewed, Settings, review
 from intro_lm.review.submissions import find
 
@@ -57,7 +57,7 @@ def lines(found: Sequence[Reviewed]) -> list[str]:
             notes = [mark.kind for mark in each.marks if mark.level == "note"]
             exercises = f"{each.solved}/{len(each.exercises)}" if each.exercises else "-"
             said.append(
-                f"  {each.title or each.name:<28} {run_of(each):<13} {exercises:>5} correct"
+                f"  {each.title or each.name:<28} {in_a_word(each):<17} {exercises:>5} correct"
                 f"  {', '.join(pressing + notes)}".rstrip()
             )
     return said
@@ -109,6 +109,8 @@ def _notebook(each: NotebookReview) -> dict[str, Any]:
                 "verdict": number.verdict,
                 "beyond": _finite(number.beyond),
                 "mean": number.mean,
+                "std": number.std,
+                "band": [_finite(end) for end in number.band] if number.band else None,
                 "cell": number.cell,
             }
             for number in each.numbers

@@ -15,16 +15,14 @@ from typing import Any
 import nbdime
 import nbformat
 
-from intro_lm.review.stored import MOST_SHOWN, Cell, Notebook, visible
+from intro_lm.review.difference import Line, difference, ended, whole
+from intro_lm.review.marks import Mark, at_cells, quoted
+from intro_lm.review.stored import Cell, Notebook
 
 MOST_LIKENESSES = 4_000  # pairs of cells that are tried for being alike
 LOOKED_AT = 800  # characters of a source that decide whether two cells are alike
 SHORT = 10  # characters
-CONTEXT = 2  # unchanged lines that are shown around changed ones
-MOST_LINES = 200  # of one difference
 IDS_LOST = 0.1  # of a notebook's cells: with so few known ids, they were given anew
-
-Line = tuple[str, str]  # " ", "-", "+" or "⋯", and a line
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Change:
     """A cell that is not as the curriculum has it.
 
     Args:
-        how: added, edited, moved or deleted.
+        how: added, edited, moved, deleted, or tagged where only its tags are others.
         place: of the cell in the submission, counted from 1; None if it was deleted.
         base: of the cell in the curriculum; None if it was added.
         cell: as submitted, or as it was before it was deleted.
@@ -60,6 +58,11 @@ class Comparison:
     pairs: dict[int, int] = field(default_factory=dict)
     ids_lost: bool = False
 
+    @property
+    def places(self) -> set[int | None]:
+        """Where the changed cells stand in the submission."""
+        return {change.place for change in self.changes}
+
     def count(self, how: str) -> int:
         return sum(change.how == how for change in self.changes)
 
@@ -72,15 +75,15 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
     for place, cell in enumerate(own.cells, 1):
         if place not in pairs:
             if cell.source.strip():
-                changes.append(Change("added", place, None, cell, _all("+", cell)))
+                changes.append(Change("added", place, None, cell, whole("+", cell.source)))
             continue
         before = base.cells[pairs[place] - 1]
         tags = (", ".join(before.tags), ", ".join(cell.tags))
-        differs = _ended(before.source) != _ended(cell.source) or tags[0] != tags[1]
+        differs = ended(before.source) != ended(cell.source) or tags[0] != tags[1]
         if differs or place in moved:
             changes.append(
                 Change(
-                    "moved" if place in moved else "edited",
+                    _how(place in moved, ended(before.source) != ended(cell.source)),
                     place,
                     pairs[place],
                     cell,
@@ -91,25 +94,47 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
     gone = sorted(set(range(1, len(base.cells) + 1)) - set(pairs.values()))
     for number in gone:
         cell = base.cells[number - 1]
-        _insert(changes, Change("deleted", None, number, cell, _all("-", cell)), pairs)
+        _insert(changes, Change("deleted", None, number, cell, whole("-", cell.source)), pairs)
     known = {cell.id for cell in base.cells}
     lost = sum(cell.id in known for cell in own.cells) < IDS_LOST * len(own.cells)
     return Comparison(tuple(changes), pairs, lost and bool(pairs))
 
 
-def difference(before: str, now: str) -> tuple[Line, ...]:
-    """The lines that changed, with some around them."""
-    before, now = _ended(before), _ended(now)
-    if before == now:
-        return ()
-    if max(len(before), len(now)) > 4 * MOST_SHOWN:
-        return (("⋯", f"too long to compare: {len(before):,} and {len(now):,} characters"),)
-    return _clipped(_with_context(list(_lines(before.splitlines(True), nbdime.diff(before, now)))))
+def _how(moved: bool, edited: bool) -> str:
+    if moved:
+        return "moved"
+    return "edited" if edited else "tagged"
 
 
-def _ended(text: str) -> str:
-    """A text whose last line ends as the others do, so that lines are compared and not ends."""
-    return text.rstrip("\n") + "\n" if text.strip("\n") else ""
+def marks(found: Comparison, base: Notebook, own: Notebook) -> Iterator[Mark]:
+    """What there is to say of a comparison, and of sections on downloads that ran without them."""
+    places: dict[str, list[int]] = {}
+    for change in found.changes:
+        places.setdefault(change.how, []).append(change.place or change.base or 0)
+    if "deleted" in places:
+        yield Mark("cells deleted", f"{at_cells(places['deleted'])} of the curriculum")
+    if "moved" in places:
+        text = f"{at_cells(places['moved'])}, which the curriculum has elsewhere"
+        yield Mark("cells moved", text, places["moved"])
+    if "added" in places:
+        yield Mark("own cells", at_cells(places["added"]), places["added"])
+    tagged = [change for change in found.changes if change.tags]
+    if tagged:
+        now = ", ".join(dict.fromkeys(f"{(c.tags or '')[1] or 'no tag'}" for c in tagged))
+        cells = [change.place or 0 for change in tagged]
+        yield Mark("tags changed", f"{at_cells(cells)}, now: {quoted(now)}", cells)
+    if found.ids_lost:
+        yield Mark("ids lost", "its cells have ids of their own and were matched by their text")
+    silent = [
+        place
+        for place, number in found.pairs.items()
+        if "downloads" in base.cells[number - 1].tags
+        and base.cells[number - 1].outputs
+        and own.cells[place - 1].count is not None
+        and not own.cells[place - 1].outputs
+    ]
+    if silent:
+        yield Mark("no downloads", f"{at_cells(sorted(silent))} ran without their data")
 
 
 def _keys(base: Notebook, own: Notebook) -> list[str]:
@@ -179,70 +204,6 @@ def _for_nbdime(notebook: Notebook, ids: list[str], by_likeness: bool) -> Any:
             stored |= {"outputs": [], "execution_count": None}
         cells.append(stored)
     return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
-
-
-def _lines(before: list[str], operations: Any) -> Iterator[Line]:
-    """nbdime's operations on lines, as the lines kept, taken away and put there."""
-    here = 0
-    for operation in operations:
-        for line in before[here : operation.key]:
-            yield " ", line
-        here = operation.key
-        if operation.op == "addrange":
-            for line in "".join(operation.valuelist).splitlines():
-                yield "+", line
-        elif operation.op == "removerange":
-            for line in before[here : here + operation.length]:
-                yield "-", line
-            here += operation.length
-        else:
-            old, new = before[here], _patched(before[here], operation.diff)
-            yield "-", old
-            for line in new.splitlines():
-                yield "+", line
-            here += 1
-    for line in before[here:]:
-        yield " ", line
-
-
-def _patched(line: str, operations: Any) -> str:
-    """A line after nbdime's operations on its characters."""
-    pieces, here = [], 0
-    for operation in operations:
-        pieces.append(line[here : operation.key])
-        here = operation.key
-        if operation.op == "addrange":
-            pieces += operation.valuelist
-        else:
-            here += operation.length
-    return "".join([*pieces, line[here:]])
-
-
-def _with_context(lines: list[Line]) -> list[Line]:
-    changed = [n for n, (sign, _) in enumerate(lines) if sign != " "]
-    near = {m for n in changed for m in range(n - CONTEXT, n + CONTEXT + 1)}
-    shown: list[Line] = []
-    for number, line in enumerate(lines):
-        if number in near:
-            shown.append(line)
-        elif not shown or shown[-1][0] != "⋯":
-            shown.append(("⋯", ""))
-    return shown
-
-
-def _clipped(lines: list[Line]) -> tuple[Line, ...]:
-    """So many lines and characters as somebody would read."""
-    clipped = [
-        (sign, visible((line if len(line) <= 2_000 else f"{line[:2_000]} ⋯").rstrip("\n")))
-        for sign, line in lines[:MOST_LINES]
-    ]
-    if len(lines) > MOST_LINES:
-        clipped.append(("⋯", f"{len(lines) - MOST_LINES:,} lines more"))
-    return tuple(clipped)
-
-
-def _all(sign: str, cell: Cell) -> tuple[Line, ...]:
-    return _clipped([(sign, line) for line in cell.source.splitlines()])
 
 
 def _insert(changes: list[Change], deleted: Change, pairs: dict[int, int]) -> None:

@@ -18,22 +18,26 @@ class Meaning(NamedTuple):
 
 MEANINGS = {
     "clean run": Meaning("good", "the stored outputs are one run from top to bottom"),
-    "by hand": Meaning("note", "cells ran in order, some more than once or beside others"),
+    "by hand": Meaning("note", "cells ran in order, some more than once or beside cells now gone"),
     "never run": Meaning("look", "no cell has run; what outputs there are mean nothing"),
     "not run": Meaning("look", "some cells have not run"),
     "unfinished": Meaning("look", "a cell began and did not end: the kernel died or was stopped"),
     "out of order": Meaning("look", "cells ran in another order than they stand in"),
     "stale": Meaning("look", "a cell's output rests on a value that was made again since"),
+    "name missing": Meaning("look", "a cell uses a name that no cell above defines any more"),
     "error": Meaning("look", "a cell ended in an error that is not meant to"),
     "large output": Meaning("note", "a cell stores more than a megabyte of output"),
+    "no downloads": Meaning("note", "sections on a download ran without the data, and say nothing"),
     "other version": Meaning("note", "its results were stored by another version of the package"),
     "older notebook": Meaning("note", "it was made from an earlier version of the notebook"),
     "unknown notebook": Meaning("note", "no notebook of the curriculum is like it"),
     "ids lost": Meaning("note", "its cells have other ids; they were matched by what they say"),
     "cells moved": Meaning("note", "cells stand elsewhere than in the curriculum"),
     "cells deleted": Meaning("look", "cells of the curriculum are missing"),
-    "tags changed": Meaning("look", "what nbval compares or forgives in a cell was changed"),
-    "not proven": Meaning("look", "an exercise's cell is not the one that was checked"),
+    "tags changed": Meaning("look", "a cell's tags, which tell the tests what to compare, differ"),
+    "own cells": Meaning("note", "cells that are not the curriculum's: the intern's own work"),
+    "not yet": Meaning("note", "a check failed: there is a mistake to talk about"),
+    "not proven": Meaning("look", "a result does not belong to the exercise's cell as it stands"),
     "outside its band": Meaning("look", "a number is not where the curriculum expects it"),
     "reproduced": Meaning("good", "run again, every output came out as stored"),
     "not reproduced": Meaning("look", "run again, something came out otherwise"),
@@ -66,7 +70,7 @@ def at_cells(places: Sequence[int], most: int = 6) -> str:
     if len(runs) > most:
         return f"{len(places)} cells from {places[0]} to {places[-1]}"
     parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
-    return f"cell{'s' if len(places) > 1 else ''} {', '.join(parts)}"
+    return f"{'cells' if len(places) > 1 else 'cell'} {', '.join(parts)}"
 
 
 def quoted(value: object, most: int = 80) -> str:

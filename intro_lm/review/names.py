@@ -62,6 +62,10 @@ def _bound(node: ast.AST) -> set[str]:
         match inner:
             case ast.FunctionDef() | ast.ClassDef():
                 names.add(inner.name)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                names.add(name)
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                names.add(name)
             case ast.alias():
                 names.add(inner.asname or inner.name.split(".")[0])
             case ast.Name(ctx=ast.Store()):

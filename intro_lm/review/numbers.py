@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from intro_lm.expected import bands
@@ -18,7 +18,6 @@ MORE = re.compile(r"(accuracy|gain|fine-tuned_\w+|scratch_\w+|baseline_\w+|fine-
 NEITHER = re.compile(r"(calibration\.|ahead_of|training_loss|naive_start|start\.loss)")
 # The number of each notebook that its own question asks for.
 HEADLINES = {
-    "00": "00.counting_loss",
     "01": "01.decay.validation_loss",
     "02": "02.largest.mlp",
     "03": "03.searched.validation_loss",
@@ -38,7 +37,8 @@ class Number:
         value: what was measured; None where only the line that it is as expected is stored.
         verdict: inside, better, worse, above, below, or unknown for a name that is not promised.
         beyond: how far outside its band, in its own unit; 0 inside.
-        mean: over the curriculum's seeds, or the one value where it is exact.
+        mean, std: over the curriculum's seeds, or the one value where it is exact.
+        band: from where to where it is expected.
         cell: the place of its cell.
     """
 
@@ -48,6 +48,8 @@ class Number:
     beyond: float
     mean: float | None
     cell: int
+    std: float | None = None
+    band: tuple[float, float] | None = None
 
     @property
     def outside(self) -> bool:
@@ -92,6 +94,11 @@ def marks(found: Iterable[Number]) -> list[Mark]:
     return [Mark("outside its band", text, sorted({number.cell for number in outside}))]
 
 
+def less_is_better(lesson: str) -> bool:
+    """Whether a smaller headline is the better one."""
+    return bool(LESS.search(HEADLINES.get(lesson, "")))
+
+
 def headline(lesson: str, found: Iterable[Number]) -> Number | None:
     """The number that answers the notebook's question, if the submission holds it."""
     return next((number for number in found if number.name == HEADLINES.get(lesson)), None)
@@ -102,16 +109,24 @@ def _judged(name: str, value: float | None, place: int) -> Number:
     entry: dict[str, Any] | None = bands().get(name)
     if entry is None:
         return Number(shown, value, "unknown", 0.0, None, place)
-    mean = entry.get("mean", entry.get("value"))
     low = entry.get("low", entry.get("value", -math.inf))
     high = entry.get("high", entry.get("value", math.inf))
+    known = Number(
+        name=shown,
+        value=value,
+        verdict="inside",
+        beyond=0.0,
+        mean=entry.get("mean", entry.get("value")),
+        cell=place,
+        std=entry.get("std"),
+        band=(low, high),
+    )
     if value is None or low <= value <= high:
-        return Number(shown, value, "inside", 0.0, mean, place)
+        return known
     if math.isnan(value):
-        return Number(shown, value, "worse", math.inf, mean, place)
-    below = value < low
-    beyond = low - value if below else value - high
-    return Number(shown, value, _verdict(name, below), beyond, mean, place)
+        return replace(known, verdict="worse", beyond=math.inf)
+    beyond = low - value if value < low else value - high
+    return replace(known, verdict=_verdict(name, below=value < low), beyond=beyond)
 
 
 def _verdict(name: str, below: bool) -> str:

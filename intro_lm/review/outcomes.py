@@ -27,6 +27,7 @@ class Outcome:
         cell: the place of the check's cell; None if no result is stored.
         doubt: why the result proves nothing about the cell as it stands; empty if it does.
         again: what came out when the check was run again; empty if it was not.
+        answer: the digest of the answer's cell; empty where none is stored.
     """
 
     exercise: str
@@ -36,6 +37,7 @@ class Outcome:
     cell: int | None = None
     doubt: str = ""
     again: str = ""
+    answer: str = ""
 
     @property
     def solved(self) -> bool:
@@ -85,10 +87,40 @@ def outcomes(
                 tuple(quoted(each) for each in failed) if isinstance(failed, list) else (),
                 said,
                 place,
-                _doubt(cell, record, notebook, stubs),
+                _doubt(cell, record, notebook, stubs) or _mismatch(name, record, said),
+                answer=str(record.get("answer") or ""),
             )
         )
     return found
+
+
+def contradictions(found: Iterable[tuple[str, Outcome]]) -> dict[tuple[str, str], str]:
+    """Answers, by exercise and digest, that are correct for one intern and not yet for another.
+
+    Args:
+        found: outcomes with the names of those who handed them in.
+
+    Returns:
+        For each such answer somebody for whom it is not yet right.
+    """
+    correct = set()
+    wrong: dict[tuple[str, str], str] = {}
+    for intern, outcome in found:
+        key = outcome.exercise, outcome.answer
+        if outcome.answer and outcome.outcome == "correct":
+            correct.add(key)
+        if outcome.answer and outcome.outcome == "not yet":
+            wrong.setdefault(key, intern)
+    return {key: intern for key, intern in wrong.items() if key in correct}
+
+
+def not_yet(found: Iterable[Outcome]) -> list[Mark]:
+    """A mark for the exercises with a mistake in them."""
+    wrong = [outcome for outcome in found if outcome.outcome == "not yet"]
+    if not wrong:
+        return []
+    places = [outcome.cell for outcome in wrong if outcome.cell]
+    return [Mark("not yet", ", ".join(outcome.exercise for outcome in wrong), places)]
 
 
 def unproven(found: Iterable[Outcome]) -> list[Mark]:
@@ -140,6 +172,15 @@ def _doubt(
     if record["outcome"] == "correct" and answer in stubs:
         return "its cell is the stub that the curriculum gives"
     return ""
+
+
+def _mismatch(name: str, record: dict[str, Any], said: Text | None) -> str:
+    """Why a result's text is none that a check writes beside that outcome; empty if it is."""
+    outcome = record["outcome"]
+    text = said.shown if said else ""
+    if text.startswith(f"{name}: {outcome}.") and (outcome != "correct" or "Tested:" in text):
+        return ""
+    return "the text beside it is not what a check writes for that outcome"
 
 
 def _as_executed(source: str) -> str:

@@ -15,7 +15,8 @@ function value(row, column) {
 function sort(button) {
   const heading = button.closest("th");
   const column = heading.cellIndex;
-  rising = column === last ? !rising : heading.dataset.first !== "falling";
+  const first = heading.dataset[`${aspect.value}First`] ?? heading.dataset.first;
+  rising = column === last ? !rising : first !== "falling";
   last = column;
   const rows = [...table.tBodies[0].rows];
   rows.sort((one, other) => {
@@ -45,6 +46,8 @@ function reveal() {
   if (target) target.scrollIntoView();
 }
 addEventListener("hashchange", reveal);
+for (const link of document.querySelectorAll('a[href^="#"]'))
+  link.addEventListener("click", () => setTimeout(reveal)); // also where the address is that already
 if (location.hash) reveal();
 
 const folds = [...document.querySelectorAll("details")];

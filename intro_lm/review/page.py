@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 import jinja2
@@ -18,11 +18,13 @@ from markupsafe import Markup
 
 import intro_lm
 from intro_lm.review.curriculum import Curriculum
-from intro_lm.review.marks import MEANINGS
+from intro_lm.review.marks import MEANINGS, Mark
+from intro_lm.review.numbers import HEADLINES, less_is_better
 from intro_lm.review.pictures import as_data
 from intro_lm.review.report import NotebookReview, Reviewed
 
 SYMBOLS = {"good": "✓", "note": "·", "look": "!", "correct": "✓", "not yet": "✗"}
+Line = tuple[str, str, list[Mark]]
 MOST_CHANGES = 60  # of one notebook
 MOST_NAMED = 24  # notebooks to look at; the table has them all
 
@@ -43,13 +45,17 @@ def html(found: Sequence[Reviewed], curriculum: Curriculum, executed: bool) -> s
         "MOST_NAMED": MOST_NAMED,
         "symbols": SYMBOLS,
         "as_data": as_data,
-        "run_of": run_of,
+        "in_a_word": in_a_word,
+        "HEADLINES": HEADLINES,
+        "less_is_better": less_is_better,
     }
+    handed_in = {each.lesson for one in found for each in one.notebooks}
     return environment.from_string(_read("page.html.jinja")).render(
         found=found,
-        lessons=curriculum.lessons,
+        lessons=[lesson for lesson in curriculum.lessons if lesson.number in handed_in],
         executed=executed,
-        pressing=_pressing(found),
+        pressing=_with(found, lambda mark: mark.level == "look"),
+        reading=_with(found, lambda mark: mark.kind in ("not yet", "own cells")),
         version=intro_lm.__version__,
         day=datetime.datetime.now(datetime.UTC).date().isoformat(),
         policy=policy,
@@ -58,26 +64,25 @@ def html(found: Sequence[Reviewed], curriculum: Curriculum, executed: bool) -> s
     )
 
 
-def run_of(review: NotebookReview) -> str:
-    """How the stored run is called in a table: the mark that says most about it."""
-    kinds = [mark.kind for mark in review.marks]
-    about_runs = ("never run", "unfinished", "error", "stale", "out of order", "not run")
-    for kind in ("unreadable", *about_runs, "by hand", "clean run"):
-        if kind in kinds:
-            return kind
-    return "empty"
+def in_a_word(review: NotebookReview) -> str:
+    """What a table says of a notebook: the mark to look at first, or how its run went."""
+    pressing = [mark.kind for mark in review.marks if mark.level == "look"]
+    if pressing:
+        return pressing[0] + (f" +{len(pressing) - 1}" if len(pressing) > 1 else "")
+    runs = [mark.kind for mark in review.marks if mark.kind in ("clean run", "by hand")]
+    return runs[0] if runs else "empty"
 
 
-def _pressing(found: Sequence[Reviewed]) -> list[tuple[str, str, list[str]]]:
-    """The notebooks with something to look at, those with most first: anchor, words, marks."""
-    pressing = []
+def _with(found: Sequence[Reviewed], wanted: Callable[[Mark], bool]) -> list[Line]:
+    """The notebooks with such marks, those with most first: anchor, words, marks."""
+    lines = []
     for n, one in enumerate(found, 1):
         for m, review in enumerate(one.notebooks, 1):
-            kinds = [mark.kind for mark in review.marks if mark.level == "look"]
-            if kinds:
+            marks = [mark for mark in review.marks if wanted(mark)]
+            if marks:
                 words = f"{one.submission.intern}, {review.title or review.name}"
-                pressing.append((f"s{n}-{m}", words, kinds))
-    return sorted(pressing, key=lambda each: -len(each[2]))
+                lines.append((f"s{n}-{m}", words, marks))
+    return sorted(lines, key=lambda line: -len(line[2]))
 
 
 def _read(name: str) -> str:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 
 import intro_lm
 from intro_lm.review import comparison, numbers, outcomes, trust
 from intro_lm.review.comparison import Comparison
 from intro_lm.review.curriculum import Curriculum, Lesson
 from intro_lm.review.git import GitError
-from intro_lm.review.marks import Mark, at_cells
+from intro_lm.review.marks import Mark
 from intro_lm.review.numbers import Number
 from intro_lm.review.outcomes import Outcome
+from intro_lm.review.pool import cores, each
 from intro_lm.review.rerun import Rerun, checked_again, refuted, rerun
 from intro_lm.review.rerun import marks as marks_of_rerun
-from intro_lm.review.stored import Notebook, UnreadableError, parse
+from intro_lm.review.stored import Cell, Notebook, UnreadableError, parse
 from intro_lm.review.submissions import Source, Submission
 
 
@@ -47,6 +44,7 @@ class NotebookReview:
         cells, ran: cells with code, and how many of them have run.
         versions: of the package, that stored results in it.
         changes: the cells that are not as the curriculum has them.
+        errors: the cells that ended in an error, with their places.
     """
 
     name: str
@@ -61,6 +59,7 @@ class NotebookReview:
     missing_numbers: tuple[str, ...] = ()
     changes: Comparison = field(default_factory=lambda: Comparison(()))
     answers: dict[int, str] = field(default_factory=dict)  # a cell's place: the exercise it answers
+    errors: tuple[tuple[int, Cell], ...] = ()
     again: Rerun | None = None
     best: Number | None = None
 
@@ -110,22 +109,63 @@ def review(
     settings = settings or Settings()
     listed = list(submissions)
     tasks = [source for submission in listed for source in submission.notebooks]
-    done = iter(_all(tasks, curriculum, settings))
+    done = each(review_notebook, tasks, (curriculum, settings), settings.workers, _lost)
     order = {lesson.number: n for n, lesson in enumerate(curriculum.lessons)}
     found = []
     for submission in listed:
         reviews = [next(done) for _ in submission.notebooks]
-        reviews.sort(key=lambda each: (order.get(each.lesson, len(order)), each.name))
+        reviews.sort(key=lambda one: (order.get(one.lesson, len(order)), one.name))
         found.append(Reviewed(submission, tuple(reviews)))
-    return found
+    return _held_against_each_other(found)
+
+
+def _lost(source: Source) -> NotebookReview:
+    text = "the process that read it died: too little memory, or it was made to"
+    return NotebookReview(source.name, marks=(Mark("unreadable", text),))
+
+
+def _held_against_each_other(found: list[Reviewed]) -> list[Reviewed]:
+    """The same, in which a correct answer that failed elsewhere is doubted."""
+    every = [
+        (one.submission.intern, outcome)
+        for one in found
+        for each in one.notebooks
+        for outcome in each.exercises
+    ]
+    wrong = outcomes.contradictions(every)
+
+    def doubted(outcome: Outcome) -> Outcome:
+        intern = wrong.get((outcome.exercise, outcome.answer))
+        if outcome.outcome != "correct" or not intern or outcome.doubt:
+            return outcome
+        return replace(outcome, doubt=f"the same answer was not yet right for {intern}")
+
+    return [
+        replace(
+            one,
+            notebooks=tuple(
+                _with_exercises(each, [doubted(outcome) for outcome in each.exercises])
+                for each in one.notebooks
+            ),
+        )
+        for one in found
+    ]
+
+
+def _with_exercises(each: NotebookReview, exercises: list[Outcome]) -> NotebookReview:
+    """A review with these outcomes, and the marks that follow from them."""
+    marks = [mark for mark in each.marks if mark.kind not in ("not proven", "not yet")]
+    marks += outcomes.unproven(exercises) + outcomes.not_yet(exercises)
+    return replace(each, exercises=tuple(exercises), marks=_sorted(marks))
 
 
 def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
     """Review one notebook."""
     lesson = curriculum.named(source.name)
-    known = NotebookReview(
-        source.name, lesson.number if lesson else "", lesson.title if lesson else ""
-    )
+    known = NotebookReview(source.name)
+    if lesson:
+        nothing = tuple(Outcome(name, outcomes.NOT_CHECKED) for name in lesson.exercises)
+        known = replace(known, lesson=lesson.number, title=lesson.title, exercises=nothing)
     try:
         content = source.read()
         notebook = parse(content)
@@ -140,9 +180,8 @@ def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) 
     threads = max(1, cores() // settings.workers)
     again = rerun(content, settings.timeout, threads)
     exercises = checked_again(list(found.exercises), again)
-    marks = [mark for mark in found.marks if mark.kind != "not proven"]
-    marks += outcomes.unproven(exercises) + marks_of_rerun(again, refuted(exercises))
-    return replace(found, exercises=tuple(exercises), marks=_sorted(marks), again=again)
+    marks = _sorted([*found.marks, *marks_of_rerun(again, refuted(exercises))])
+    return _with_exercises(replace(found, marks=marks, again=again), exercises)
 
 
 def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookReview:
@@ -151,8 +190,10 @@ def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookRev
     measured = numbers.numbers(notebook)
     marks = [*trust.marks(notebook), *numbers.marks(measured)]
     marks += outcomes.of_version(notebook, intro_lm.__version__)
+    failed = {place for mark in marks if mark.kind == "error" for place in mark.cells}
     review = NotebookReview(
         name=name,
+        errors=tuple((place, cell) for place, cell in code if place in failed),
         cells=len(code),
         ran=sum(cell.count is not None for _, cell in code),
         versions=tuple(outcomes.versions(notebook)),
@@ -165,88 +206,25 @@ def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookRev
     places = lesson.exercises
     stubs = {lesson.notebook.cells[place - 1].digest for place in places.values()}
     exercises = outcomes.outcomes(notebook, places, stubs)
-    marks += outcomes.unproven(exercises)
-    marks += _of_comparison(changes)
+    marks += comparison.marks(changes, lesson.notebook, notebook)
     if lesson.commit:
         text = f"made from commit {lesson.commit} of {lesson.day}, and compared with that"
         marks.append(Mark("older notebook", text))
     now = {base: place for place, base in changes.pairs.items()}
     stored = {number.name for number in measured}
-    return replace(
+    review = replace(
         review,
         lesson=lesson.number,
         title=lesson.title,
         marks=_sorted(marks),
-        exercises=tuple(exercises),
         changes=changes,
         answers={now[base]: name for name, base in places.items() if base in now},
         missing_numbers=tuple(name for name in lesson.numbers if name not in stored),
         best=numbers.headline(lesson.number, measured),
     )
-
-
-def _of_comparison(changes: Comparison) -> Iterable[Mark]:
-    deleted = [change.base or 0 for change in changes.changes if change.how == "deleted"]
-    if deleted:
-        yield Mark("cells deleted", f"{at_cells(deleted)} of the curriculum")
-    moved = [change.place or 0 for change in changes.changes if change.how == "moved"]
-    if moved:
-        yield Mark("cells moved", f"{at_cells(moved)} stands elsewhere than before", moved)
-    tagged = [change.place or 0 for change in changes.changes if change.tags]
-    if tagged:
-        yield Mark("tags changed", f"{at_cells(tagged)} has other tags than before", tagged)
-    if changes.ids_lost:
-        yield Mark("ids lost", "its cells have ids of their own and were matched by their text")
+    return _with_exercises(review, exercises)
 
 
 def _sorted(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     """What to look at first, then notes, then what is good."""
     return tuple(sorted(marks, key=lambda mark: ("look", "note", "good").index(mark.level)))
-
-
-def _all(
-    tasks: list[Source], curriculum: Curriculum, settings: Settings
-) -> Iterable[NotebookReview]:
-    """Review in processes; a notebook that ends its process is reported, and the others go on."""
-    workers = min(settings.workers, len(tasks))
-    if workers <= 1:
-        yield from (review_notebook(task, curriculum, settings) for task in tasks)
-        return
-    with _pool(workers, curriculum, settings) as pool:
-        futures = [pool.submit(_work, task) for task in tasks]
-    for task, future in zip(tasks, futures, strict=True):
-        try:
-            yield future.result()
-        except BrokenProcessPool:
-            yield _alone(task, curriculum, settings)
-
-
-def _alone(task: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
-    with _pool(1, curriculum, settings) as pool:
-        try:
-            return pool.submit(_work, task).result()
-        except BrokenProcessPool:
-            text = "the process that read it died: too little memory, or it was made to"
-            return NotebookReview(task.name, marks=(Mark("unreadable", text),))
-
-
-def _pool(workers: int, curriculum: Curriculum, settings: Settings) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_begin, initargs=(curriculum, settings)
-    )
-
-
-_given: list[tuple[Curriculum, Settings]] = []  # in a worker: what all its notebooks share
-
-
-def _begin(curriculum: Curriculum, settings: Settings) -> None:
-    _given[:] = [(curriculum, settings)]
-
-
-def _work(source: Source) -> NotebookReview:
-    return review_notebook(source, *_given[0])
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -81,6 +81,10 @@ class Cell:
         return sha256(self.source.strip())
 
     @property
+    def source_shown(self) -> Text:
+        return shortened(self.source)
+
+    @property
     def is_code(self) -> bool:
         """Whether there is code in it to run; JupyterLab gives an empty cell no count."""
         return self.kind == "code" and bool(self.source.strip())
@@ -118,7 +122,8 @@ def raw(content: bytes) -> dict[str, Any]:
     except RecursionError:
         raise UnreadableError("its JSON is nested too deeply for a notebook") from None
     except json.JSONDecodeError as error:
-        hint = "it holds the marks of a merge conflict; " if CONFLICT.search(content) else ""
+        hint = "" if content.rstrip().endswith(b"}") else "it is cut off; "
+        hint = "it holds the marks of a merge conflict; " if CONFLICT.search(content) else hint
         raise UnreadableError(
             f"{hint}it holds no JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import lru_cache
 
-from intro_lm.review.marks import Mark, at_cells
-from intro_lm.review.names import defined, used
+from intro_lm.review import dependencies
+from intro_lm.review.marks import Mark, at_cells, quoted
 from intro_lm.review.stored import LARGE, Cell, Notebook
-
-LONGEST_SOURCE = 50_000  # characters that are looked through for names
-UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def marks(notebook: Notebook) -> list[Mark]:
     """What there is to say of a stored run; of one clean run only that."""
     code = notebook.code()
     ran = [(place, cell) for place, cell in code if cell.count is not None]
-    found = [*_of_outputs(code)]
+    found = [*_of_outputs(code), *_of_names(notebook)]
     if not ran:
         return [Mark("never run", "no cell has run"), *found]
     waiting = [place for place, cell in code if cell.count is None]
@@ -37,16 +33,17 @@ def marks(notebook: Notebook) -> list[Mark]:
         found.append(Mark("not run", f"{at_cells(waiting)} did not run", waiting))
     late = _out_of_order(ran)
     if late:
-        text = f"{at_cells(late)} did not run where it stands among the others"
+        text = f"in order but for {at_cells(late)}"
         found.append(Mark("out of order", text, late))
-    stale = _stale(ran) if late else []
+    stale = dependencies.stale(ran) if late else {}
     if stale:
-        text = f"{at_cells(stale)} ran before a cell above that it depends on ran again"
-        found.append(Mark("stale", text, stale))
+        causes = sorted(set(stale.values()))
+        text = f"{at_cells(list(stale))}: what they use from {at_cells(causes)} was made later"
+        found.append(Mark("stale", text, list(stale)))
     counts = [cell.count for _, cell in ran]
     if counts != list(range(1, len(counts) + 1)) and not late:
         between = (counts[-1] or 0) - len(counts)
-        text = f"in order, and the kernel's count is {between} ahead of the cells"
+        text = f"in order, with {between} executions more than there are cells with a count"
         found.append(Mark("by hand", text))
     if counts == list(range(1, len(code) + 1)):
         found.insert(0, Mark("clean run", "one run from top to bottom"))
@@ -54,18 +51,29 @@ def marks(notebook: Notebook) -> list[Mark]:
 
 
 def _of_outputs(code: list[tuple[int, Cell]]) -> Iterable[Mark]:
-    failed = [
-        place
+    failed = {
+        place: output.texts[0].shown
         for place, cell in code
-        if any(output.kind == "error" for output in cell.outputs)
-        and "raises-exception" not in cell.tags
-    ]
+        for output in cell.outputs
+        if output.kind == "error" and "raises-exception" not in cell.tags
+    }
     if failed:
-        yield Mark("error", f"{at_cells(failed)} ended in an error", failed)
+        (place, said), *more = failed.items()
+        others = f"; also {at_cells([place for place, _ in more])}" if more else ""
+        yield Mark("error", f"cell {place}: {quoted(said, 120)}{others}", list(failed))
     large = [place for place, cell in code if cell.size > LARGE]
     if large:
         most = max(cell.size for _, cell in code) / 1e6
         yield Mark("large output", f"{at_cells(large)} holds up to {most:,.1f} MB of output", large)
+
+
+def _of_names(notebook: Notebook) -> Iterable[Mark]:
+    missing = dependencies.missing(notebook)
+    if missing:
+        places = sorted({place for each in missing.values() for place in each})
+        names = ", ".join(quoted(name, 30) for name in list(missing)[:6])
+        text = f"{names}: used in {at_cells(places)}, and nothing above defines it"
+        yield Mark("name missing", text, places)
 
 
 def _out_of_order(ran: list[tuple[int, Cell]]) -> list[int]:
@@ -84,29 +92,3 @@ def _out_of_order(ran: list[tuple[int, Cell]]) -> list[int]:
         else:
             late.append(place)
     return late[::-1]
-
-
-def _stale(ran: list[tuple[int, Cell]]) -> list[int]:
-    """Cells that use a name which a cell above defined after they ran, or in another session."""
-    latest: dict[str, int] = {}  # the count at which each name got its value, as it stands above
-    stale = []
-    for place, cell in ran:
-        count = cell.count or 0
-        takes, gives = _names(cell.source)
-        newest = max((latest[name] for name in takes if name in latest), default=0)
-        if newest >= count:
-            stale.append(place)
-        # What it defines is as new as itself, and as what it should have been made from.
-        latest |= dict.fromkeys(gives, max(count, newest))
-    return stale
-
-
-@lru_cache(maxsize=1000)  # most cells are the curriculum's
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell takes from others, and that it defines; none if it can't be parsed."""
-    if len(source) > LONGEST_SOURCE:
-        return set(), set()
-    try:
-        return used(source), defined(source)
-    except UNPARSED:
-        return set(), set()

@@ -11,6 +11,7 @@ import nbformat
 
 from intro_lm.exercises import exercises
 from intro_lm.records import KEY
+from intro_lm.review.stored import sha256
 from tools.fill_exercises import fill
 from tools.notebooks import execute
 
@@ -87,11 +88,14 @@ def older(made: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def edited_by_hand(made: dict[str, Any]) -> dict[str, Any]:
-    """The wrong answer's result, overwritten with what a right one stores."""
+def edited_by_hand(made: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A wrong answer of its own, and beside it all that a right one would have stored."""
+    answer = cell_with(made, "def name_lengths")
+    answer["source"] = WRONG_LENGTHS.replace("sum", "argmax")
     (result,) = cell_with(made, 'exercise("00.lengths")')["outputs"]
-    result["metadata"][KEY] |= {"outcome": "correct", "failed": []}
-    result["data"] = {"text/plain": "00.lengths: correct.", "text/markdown": "**correct**"}
+    (right,) = cell_with(whole, 'exercise("00.lengths")')["outputs"]
+    result |= copy.deepcopy(right)
+    result["metadata"][KEY]["answer"] = sha256(answer["source"].strip())
     return made
 
 
@@ -124,7 +128,7 @@ def twelve(whole: dict[str, Any], half: dict[str, Any]) -> dict[str, bytes]:
         "deleted": with_cells_deleted(copy.deepcopy(whole)),
         "ids lost": with_ids_lost(copy.deepcopy(whole)),
         "older": older(copy.deepcopy(whole)),
-        "by hand": edited_by_hand(copy.deepcopy(half)),
+        "by hand": edited_by_hand(copy.deepcopy(half), whole),
         "died": died(copy.deepcopy(whole)),
         "huge": with_huge_output(copy.deepcopy(whole)),
     }

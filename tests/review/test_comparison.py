@@ -6,10 +6,11 @@ import time
 import nbformat
 import pytest
 
-from intro_lm.review.comparison import compare, difference
+from intro_lm.review.comparison import compare, marks
+from intro_lm.review.difference import difference
 from intro_lm.review.stored import Cell, Notebook, parse
 from tests.review.interns import NOTEBOOKS
-from tests.review.makers import code, notebook, text
+from tests.review.makers import code, notebook, printed, text
 
 BASE = [
     text("# Title", id="t"),
@@ -83,8 +84,23 @@ def test_an_id_on_a_cell_of_another_kind_is_not_that_cell():
 def test_changed_tags_are_changes():
     tagged = BASE[2] | {"metadata": {"tags": ["nbval-ignore-output"]}}
     (change,) = compare(notebook(*BASE), notebook(*BASE[:2], tagged, *BASE[3:])).changes
+    assert (change.how, change.edited) == ("tagged", False)
     assert change.tags == ("", "nbval-ignore-output")
-    assert not change.edited
+
+
+def test_removed_lines_stand_above_those_that_replace_them():
+    lines = difference("def f():\n    ...\n", "def f():\n    x = 1\n    return {\n        x\n    }")
+    assert [sign for sign, _ in lines] == [" ", "-", "+", "+", "+", "+"]
+
+
+def test_sections_that_ran_without_their_data_are_named():
+    section = code("print(1)", printed("1"), id="s", tags=("downloads",))
+    silent = section | {"outputs": []}
+    (mark,) = marks(
+        compare(notebook(section), notebook(silent)), notebook(section), notebook(silent)
+    )
+    assert (mark.kind, mark.text) == ("no downloads", "cell 1 ran without their data")
+    assert not list(marks(compare(notebook(section), notebook(section)), *[notebook(section)] * 2))
 
 
 @pytest.mark.parametrize(

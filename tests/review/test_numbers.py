@@ -5,7 +5,7 @@ import pytest
 from intro_lm import expected
 from intro_lm.expected import UnexpectedNumberError, bands, expect
 from intro_lm.review import numbers as module
-from intro_lm.review.numbers import HEADLINES, headline, marks, numbers
+from intro_lm.review.numbers import HEADLINES, headline, less_is_better, marks, numbers
 from tests.review.makers import code, failed, notebook, printed, shown
 
 ENTRIES = {
@@ -87,3 +87,9 @@ def test_the_headline_is_the_number_that_the_question_asks_for(monkeypatch):
 
 def test_every_headline_is_promised():
     assert set(HEADLINES.values()) <= bands.__wrapped__().keys()
+
+
+def test_which_headline_is_better_small():
+    assert [less_is_better(number) for number in ("01", "02", "03", "04", "05")] == [True] * 4 + [
+        False
+    ]

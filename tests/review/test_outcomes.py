@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from intro_lm.review.outcomes import outcomes, unproven
+from intro_lm.review.outcomes import contradictions, outcomes, unproven
 from tests.review.makers import code, notebook, shown
 
 ANSWER = "def f(x):\n    return x"
@@ -17,7 +17,9 @@ def sha(source):
 
 def result(outcome="correct", answer=ANSWER, **more):
     record = {"exercise": "00.f", "outcome": outcome, "failed": [], "version": "0.1.0"}
-    return shown(record | {"answer": answer and sha(answer)} | more, text_plain=f"00.f: {outcome}")
+    tested = "\n\n- all" if outcome != "correct" else " Tested:\n\n- all"
+    said = more.pop("said", f"00.f: {outcome}.{tested}")
+    return shown(record | {"answer": answer and sha(answer)} | more, text_plain=said)
 
 
 def outcome(*cells):
@@ -59,6 +61,23 @@ def test_a_result_for_the_stub_that_says_correct_is_not_proven():
         notebook(code(ANSWER), code("check", result(), count=2)), ["00.f"], stubs={sha(ANSWER)}
     )
     assert found.doubt == "its cell is the stub that the curriculum gives"
+
+
+@pytest.mark.parametrize(
+    "said", ["00.f: not yet. This adds up the ids.", "00.f: correct.", "", "01.f: correct. Tested:"]
+)
+def test_a_text_that_a_check_does_not_write_beside_correct_is_not_proven(said):
+    found = outcome(code(ANSWER), code("check", result(said=said), count=2))
+    assert found.doubt == "the text beside it is not what a check writes for that outcome"
+
+
+def test_the_same_answer_correct_here_and_wrong_there_is_a_contradiction():
+    right = outcome(code(ANSWER), code("check", result(), count=2))
+    wrong = outcome(code(ANSWER), code("check", result("not yet"), count=2))
+    other = outcome(code("def f(): 1"), code("check", result("not yet", "def f(): 1"), count=2))
+    key = ("00.f", sha(ANSWER))
+    assert contradictions([("a", right), ("b", wrong), ("c", other)]) == {key: "b"}
+    assert contradictions([("a", right), ("c", other)]) == {}
 
 
 def test_an_answer_that_was_edited_after_a_failure_is_not_proven_either():

@@ -26,7 +26,7 @@ DEEP = '{"cells": [{"cell_type": "code", "outputs": ' + "[" * 200_000 + "]" * 20
         (b"", "the file is empty"),
         (b" \n", "the file is empty"),
         (b"\xff\xfe\x00", "it holds no JSON"),
-        (b'{"cells": [', r"it holds no JSON: .* \(line 1, column 12\)"),
+        (b'{"cells": [', r"it is cut off; it holds no JSON: .* \(line 1, column 12\)"),
         (b'{"cells": [\n<<<<<<< HEAD\n1\n=======', "marks of a merge conflict; it holds no JSON"),
         (b"[]", "it is JSON, and not a notebook with cells"),
         (b'{"worksheets": []}', "its format is older than 4; open and save it in JupyterLab"),

@@ -50,6 +50,57 @@ def test_only_what_depends_on_a_cell_that_ran_again_is_stale():
     assert found(made) == {"out of order": [2], "stale": [4, 5, 6]}
 
 
+def test_a_name_that_nothing_above_makes_is_missing():
+    made = notebook(
+        code("import math as m\nfrom os import path", count=1),
+        code("print(m.pi, path, inputs)", count=2),
+        code("inputs = 1", count=3),
+        code("def f():\n    return later + inputs", count=4),
+        code("print(__name__, len([]), display)", count=5),
+    )
+    assert found(made) == {"clean run": [], "name missing": [2, 4]}
+    (mark,) = (mark for mark in marks(made) if mark.kind == "name missing")
+    assert mark.text == "inputs, later: used in cells 2, 4, and nothing above defines it"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    print(error)",
+        "match [1, 2]:\n    case [first, *rest]:\n        print(first, rest)",
+        "match {'a': 1}:\n    case {'a': x, **others}:\n        print(x, others)",
+        "with open('x') as file:\n    print(file)",
+        "print([y for y in range(3) if (z := y)], z)",
+        "class A:\n    b = 1\n    c = b",
+        "for i, (j, k) in []:\n    print(i, j, k)\nelse:\n    print(i)",
+        "import os.path\nos",
+        "f = lambda x, *y, **z: (x, y, z)",
+        "def g(n: int = 3) -> int:\n    h = n\n    return g(h)",
+        "global q\nq = 1\nprint(q)",
+        "del_me = 1\ndel del_me",
+    ],
+)
+def test_what_a_cell_makes_itself_is_not_missing(source):
+    assert "name missing" not in found(notebook(code(source)))
+
+
+@pytest.mark.parametrize("source", ["%run x.py", "from math import *", "exec('x = 1')", "x = ("])
+def test_where_a_cell_may_define_anything_nothing_is_missing(source):
+    assert "name missing" not in found(notebook(code(source), code("print(x)", count=2)))
+
+
+def test_a_cell_that_is_meant_to_raise_may_use_what_there_is_not():
+    made = notebook(code("print(x)", failed("NameError", "x"), tags=("raises-exception",)))
+    assert found(made) == {"clean run": []}
+
+
+def test_the_mark_names_the_cell_that_ran_later():
+    made = notebook(code("a = 1", count=9), code("b = a", count=2), code("c = b", count=3))
+    said = {mark.kind: mark.text for mark in marks(made)}
+    assert said["stale"] == "cells 2, 3: what they use from cell 1 was made later"
+    assert said["out of order"] == "in order but for cell 1"
+
+
 def test_a_cell_of_an_earlier_session_is_stale_where_counts_meet():
     made = notebook(code("a = 1", count=3), code("print(a)", count=3))
     assert found(made)["stale"] == [2]
@@ -66,6 +117,7 @@ def test_an_error_counts_unless_the_cell_is_meant_to_raise():
         code("1", raised, count=1), code("2", raised, count=2, tags=("raises-exception",))
     )
     assert found(made) == {"clean run": [], "error": [1]}
+    assert next(m.text for m in marks(made) if m.kind == "error") == "cell 1: ValueError: no"
 
 
 def test_output_without_a_count_is_a_cell_that_never_ended():
