@@ -39,7 +39,7 @@ lab: $(READY) ## open JupyterLab at notebook 00
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
 
 record: $(READY) ## re-execute the notebooks in place, to commit their outputs
-	$(BIN)/python tools/notebooks.py record
+	$(BIN)/python tools/notebooks.py record --times
 
 bands: $(READY) ## measure expected.toml again, over several seeds (about an hour)
 	$(BIN)/python tools/measure_bands.py

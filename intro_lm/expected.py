@@ -70,5 +70,6 @@ def expect(name: str, value: float) -> None:
             f"code above, that is your finding; if not, something is wrong with the run "
             f"(measured by: {entry['command']})"
         )
-    record = {"number": name, "value": float(f"{value:.6g}"), "version": intro_lm.__version__}
+    stored = value if "value" in entry else float(f"{value:.6g}")
+    record = {"number": name, "value": stored, "version": intro_lm.__version__}
     records.publish(f"{name}: {promise}, as expected", record)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import html
 import os
 import re
@@ -18,6 +19,7 @@ import signal
 import sys
 import sysconfig
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +36,18 @@ from nbconvert import HTMLExporter
 from nbval.plugin import coalesce_streams
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tools.check_notebooks import problems
+from tools.check_notebooks import problems, tags
 from tools.downloads import datasets_of, fetch
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "notebooks"
 BUILD = ROOT / "build" / "notebooks"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+TIMES_HEADER = (
+    "# Written by tools/notebooks.py record --times: the seconds of each notebook's last\n"
+    "# recording, those of its download sections besides, and the most memory that its kernel\n"
+    "# held after a cell.\n"
+)
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 
 
@@ -51,6 +58,7 @@ class Run:
     path: Path
     notebook: Any
     seconds: float
+    downloads: float  # seconds of these that cells with the tag downloads took
     peak_memory: float  # bytes, the largest resident size seen after a cell
     error: str = ""
 
@@ -67,6 +75,7 @@ def execute(path: Path, timeout: int, notebook: Any = None) -> Run:
     if missing:
         print(f"{path.name}: {', '.join(missing)} can't be had, its section runs empty", flush=True)
     started = 0.0
+    downloads = 0.0
     peak = 0.0
     stopped = False
 
@@ -81,7 +90,8 @@ def execute(path: Path, timeout: int, notebook: Any = None) -> Run:
             if task is not None:
                 task.cancel()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
+        with contextlib.suppress(NotImplementedError):  # Windows' event loop has none
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
 
     def before(cell: Any, **_: Any) -> None:
         nonlocal started
@@ -90,9 +100,11 @@ def execute(path: Path, timeout: int, notebook: Any = None) -> Run:
         number = next(n for n, c in enumerate(code, 1) if c is cell)
         print(f"  {number:3}/{len(code)}  {first:<64}", end="", flush=True)
 
-    def after(**_: Any) -> None:
-        nonlocal peak
-        print(f"  {time.perf_counter() - started:6.1f} s", flush=True)
+    def after(cell: Any, **_: Any) -> None:
+        nonlocal downloads, peak
+        taken = time.perf_counter() - started
+        downloads += taken if "downloads" in tags(cell) else 0.0
+        print(f"  {taken:6.1f} s", flush=True)
         pid = getattr(client.km.provisioner, "pid", None)
         if pid and psutil.pid_exists(pid):
             peak = max(peak, psutil.Process(pid).memory_info().rss)
@@ -119,7 +131,7 @@ def execute(path: Path, timeout: int, notebook: Any = None) -> Run:
         error = str(failure)
     except NoSuchKernel:
         sys.exit("there is no python3 kernel in this environment; run: make setup")
-    return Run(path, clean(notebook), time.perf_counter() - begin, peak, error)
+    return Run(path, clean(notebook), time.perf_counter() - begin, downloads, peak, error)
 
 
 def clean(notebook: Any) -> Any:
@@ -131,8 +143,8 @@ def clean(notebook: Any) -> Any:
         }
     )
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": kept} if kept else {})
         if cell.cell_type == "code":
             cell.outputs = coalesce_streams(cell.outputs)
             for output in cell.outputs:
@@ -187,7 +199,7 @@ def run(paths: list[Path], timeout: int, build: Path) -> int:
     return 0
 
 
-def record(paths: list[Path], timeout: int) -> int:
+def record(paths: list[Path], timeout: int, times: bool = False) -> int:
     """Execute in place; a file is replaced only if each of its cells succeeded."""
     runs: list[Run] = []
     for path in paths:
@@ -205,8 +217,25 @@ def record(paths: list[Path], timeout: int) -> int:
             return failed(done)
         write(done.notebook, path)
         runs.append(done)
+        if times:
+            note_time(done)
     summarise(runs)
     return check(paths)
+
+
+def note_time(done: Run) -> None:
+    """Keep what a recording measured beside the notebook: seconds and memory, in times.toml."""
+    path = done.path.parent / "times.toml"
+    known = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[done.path.stem] = {
+        "seconds": round(done.seconds - done.downloads),
+        "downloads": round(done.downloads),
+        "gigabytes": round(done.peak_memory / 1e9, 1),
+    }
+    text = TIMES_HEADER
+    for name, entry in sorted(known.items()):
+        text += f"\n[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in entry.items())
+    path.write_text(text, encoding="utf-8")
 
 
 def check(paths: list[Path]) -> int:
@@ -255,6 +284,9 @@ def main() -> int:
     parser.add_argument("command", choices=("run", "record", "check"))
     parser.add_argument("notebooks", nargs="*", type=Path, help="which; all of notebooks/ if none")
     parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take (600)")
+    parser.add_argument(
+        "--times", action="store_true", help="`record` also writes times.toml beside the notebooks"
+    )
     parser.add_argument("--build", type=Path, default=BUILD, help="where `run` writes")
     options = parser.parse_args()
     paths = options.notebooks or sorted(SOURCE.glob("[0-9]*.ipynb"))
@@ -263,7 +295,9 @@ def main() -> int:
     try:
         if options.command == "run":
             return run(paths, options.timeout, options.build)
-        return record(paths, options.timeout) if options.command == "record" else check(paths)
+        if options.command == "record":
+            return record(paths, options.timeout, options.times)
+        return check(paths)
     except KeyboardInterrupt:
         print("\nstopped by hand; the notebook under way is left as it was")
         return 130

@@ -26,25 +26,32 @@ def run(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    for path in filter(None, (options.html, options.json)):
+        if not path.parent.is_dir():
+            print(f"there is no folder {path.parent} to write {path.name} into", file=sys.stderr)
+            return 1
     try:
         found = review(find(options.submissions), lessons, settings)
+        print("\n".join(lines(found)))
         if options.html:
-            options.html.write_text(html(found, lessons, options.rerun), encoding="utf-8")
+            _write(options.html, html(found, lessons, options.rerun))
         if options.json:
-            text = json.dumps(as_data(found, options.rerun), indent=1, allow_nan=False)
-            options.json.write_text(text + "\n", encoding="utf-8")
+            data = as_data(found, options.rerun)
+            _write(options.json, json.dumps(data, indent=1, allow_nan=False) + "\n")
     except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+        print("stopped; no report was written", file=sys.stderr)
         return 130
     except OSError as error:
         print(f"the report can't be written: {error}", file=sys.stderr)
         return 1
-    print("\n".join(lines(found)))
-    for path in filter(None, (options.html, options.json)):
-        print(f"written: {path}")
     unread = [line for one in found for line in _unread(one)]
     print("\n".join(unread), file=sys.stderr, end="\n" if unread else "")
     return 1 if unread else 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    print(f"written: {path}")
 
 
 def lines(found: Sequence[Reviewed]) -> list[str]:

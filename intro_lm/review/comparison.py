@@ -100,6 +100,22 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
     return Comparison(tuple(changes), pairs, lost and bool(pairs))
 
 
+def has_not_run(found: Comparison, base: Notebook, own: Notebook) -> bool:
+    """Whether all stored outputs and counts are the base's own, progress and pictures included."""
+    pairs = [(base.cells[b - 1], own.cells[o - 1]) for o, b in found.pairs.items()]
+    before, now = (
+        (
+            [(cell.count, cell.gave, cell.progress) for cell in cells]
+            for cells in zip(*pairs, strict=True)
+        )
+        if pairs
+        else ([], [])
+    )
+    ran = any(count is not None for count, _, _ in now)
+    added = any(c.how == "added" and c.cell.count is not None for c in found.changes)
+    return ran and before == now and not added
+
+
 def _how(moved: bool, edited: bool) -> str:
     if moved:
         return "moved"

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from intro_lm.review import git
-from intro_lm.review.stored import Notebook, UnreadableError, parse, records
+from intro_lm.review.stored import MOST_BYTES, Notebook, UnreadableError, parse, records
 
 NUMBERED = "[0-9][0-9]_*"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -102,6 +102,12 @@ def load(where: str | Path = NOTEBOOKS) -> Curriculum:
             f"{where} holds no notebooks of the curriculum; name its folder with --curriculum"
         )
     for lesson, _ in given:
+        asks = any("= exercise(" in cell.source for _, cell in lesson.notebook.code())
+        if asks and not lesson.exercises:
+            raise ValueError(
+                f"{where} is not the curriculum as it is given out: {lesson.name} stores no "
+                "results of its exercises. Were its outputs cleared? git restore brings them back"
+            )
         for _, _, record in records(lesson.notebook):
             if record.get("outcome", "not attempted") != "not attempted":
                 raise ValueError(
@@ -125,7 +131,7 @@ def _of_ref(ref: str) -> Iterator[tuple[Lesson, list[git.State]]]:
     for path, blob in git.files(here, commit).items():
         if fnmatch(path, f"notebooks/{NUMBERED}.ipynb"):
             name = path.rpartition("/")[2]
-            lesson = Lesson(name[:2], name, parse(git.blob(here, blob)))
+            lesson = Lesson(name[:2], name, parse(git.blob(here, blob, MOST_BYTES)))
             yield lesson, git.states(here, path, MOST_VERSIONS, commit)
 
 
@@ -146,6 +152,12 @@ def _earlier(today: Lesson, states: list[git.State]) -> list[Lesson]:
 def sources(notebook: Notebook) -> Counter[str]:
     """How often each source stands in a notebook."""
     return Counter(cell.source for cell in notebook.cells if cell.source.strip())
+
+
+def changed_since(version: Lesson, curriculum: Curriculum) -> int:
+    """How many cells of today's version of a lesson are not in an earlier one."""
+    today = next(lesson for lesson in curriculum.lessons if lesson.number == version.number)
+    return (today.sources - version.sources).total()
 
 
 def _shared(lesson: Lesson, notebook: Notebook) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from intro_lm.review.names import defined, imports, used
 from intro_lm.review.stored import Cell, Notebook
 
-LONGEST_SOURCE = 50_000  # characters that are looked through for names
+LONGEST_SOURCE = 20_000  # characters of a cell that is looked through for names
+LONGEST_NOTEBOOK = 500_000  # and of all its cells
 OF_IPYTHON = {"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___", "_ih", "_oh"}
+OUTPUT = re.compile(r"_i?\d+")  # IPython keeps outputs and inputs by their counts
 # Through these a cell may define anything.
 AT_WILL = re.compile(r"\b(exec|globals|locals|vars|setattr|get_ipython)\s*\(")
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -26,7 +28,7 @@ class Names(NamedTuple):
     imports: frozenset[str]
 
 
-def stale(ran: Iterable[tuple[int, Cell]]) -> dict[int, int]:
+def stale(ran: Sequence[tuple[int, Cell]]) -> dict[int, int]:
     """Cells that use a name which a cell above made after they ran, or in another session.
 
     Args:
@@ -35,6 +37,8 @@ def stale(ran: Iterable[tuple[int, Cell]]) -> dict[int, int]:
     Returns:
         The place of each such cell, and of the latest cell above that it should have waited for.
     """
+    if sum(len(cell.source) for _, cell in ran) > LONGEST_NOTEBOOK:
+        return {}
     latest: dict[str, tuple[int, int]] = {}  # of each name: the count at which it was made, where
     found = {}
     for place, cell in ran:
@@ -52,20 +56,25 @@ def stale(ran: Iterable[tuple[int, Cell]]) -> dict[int, int]:
 
 
 def missing(notebook: Notebook) -> dict[str, list[int]]:
-    """Names that no cell above makes, with the cells that use them; run in order they would fail.
+    """Names that no cell makes, with the cells that use them: run afresh, those would fail.
 
     Nothing is said of a notebook with a cell that can't be parsed or may define anything.
     """
+    code = notebook.code()
+    if sum(len(cell.source) for _, cell in code) > LONGEST_NOTEBOOK:
+        return {}
     known = {*vars(builtins), *OF_IPYTHON, "__name__", "__file__"}
-    found: dict[str, list[int]] = {}
-    for place, cell in notebook.code():
-        names = _names(cell.source)
+    cells = [(place, cell, _names(cell.source)) for place, cell in code]
+    for _, cell, names in cells:
         if names is None or AT_WILL.search(cell.source) or "*" in names.imports:
             return {}
-        if "raises-exception" not in cell.tags:
-            for name in sorted(names.takes - names.makes - names.imports - known):
-                found.setdefault(name, []).append(place)
         known |= names.makes | names.imports
+    found: dict[str, list[int]] = {}
+    for place, cell, names in cells:
+        if names is not None and "raises-exception" not in cell.tags:
+            for name in sorted(names.takes - known):
+                if not OUTPUT.fullmatch(name):
+                    found.setdefault(name, []).append(place)
     return found
 
 

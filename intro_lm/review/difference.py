@@ -28,7 +28,9 @@ def difference(before: str, now: str) -> tuple[Line, ...]:
 
 def whole(sign: str, text: str) -> tuple[Line, ...]:
     """All lines of a text, as added or as taken away."""
-    return _clipped([(sign, line) for line in text.splitlines()])
+    left_out = len(text) - 4 * MOST_SHOWN
+    lines = [(sign, line) for line in text[: 4 * MOST_SHOWN].splitlines()]
+    return _clipped([*lines, ("⋯", f"{left_out:,} characters more")] if left_out > 0 else lines)
 
 
 def ended(text: str) -> str:

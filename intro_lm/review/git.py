@@ -13,6 +13,9 @@ class GitError(ValueError):
     """Git could not give what was asked for; the message says why."""
 
 
+FORMAT = "--format=%h %cs"
+
+
 class State(NamedTuple):
     """A file as a commit has it."""
 
@@ -68,8 +71,15 @@ def files(folder: Path, commit: str) -> dict[str, str]:
     return found
 
 
-def blob(folder: Path, name: str) -> bytes:
-    """The content of a file that `files` named."""
+def blob(folder: Path, name: str, most: int) -> bytes:
+    """The content of a file that `files` named, if it has at most so many bytes.
+
+    Raises:
+        GitError: it has more.
+    """
+    size = int(run(folder, "cat-file", "-s", name))
+    if size > most:
+        raise GitError(f"it holds {size / 1e6:,.0f} MB; more than {most / 1e6:,.0f} are not read")
     return run(folder, "cat-file", "blob", name)
 
 
@@ -77,7 +87,16 @@ def states(folder: Path, path: str, most: int, commit: str = "HEAD") -> list[Sta
     """The committed states of a file, by its path from the repository's top, newest first."""
     top = Path(run(folder, "rev-parse", "--show-toplevel").decode().strip())
     log = run(
-        top, "log", f"-{most}", "--diff-filter=AM", "--format=%h %cs", commit, "--", path
+        top,
+        "log",
+        "-m",
+        "--first-parent",
+        f"-{most}",
+        "--diff-filter=AM",
+        FORMAT,
+        commit,
+        "--",
+        path,
     ).decode()
     pairs = [line.split() for line in log.splitlines()]
     return [State(commit, day, run(top, "show", f"{commit}:{path}")) for commit, day in pairs]

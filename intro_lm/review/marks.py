@@ -19,6 +19,10 @@ class Meaning(NamedTuple):
 MEANINGS = {
     "clean run": Meaning("good", "the stored outputs are one run from top to bottom"),
     "by hand": Meaning("note", "cells ran in order, some more than once or beside cells now gone"),
+    "as given out": Meaning("note", "counts and outputs are the curriculum's: nobody has run it"),
+    "not run since": Meaning(
+        "look", "a cell was edited, and nothing has run since it was given out"
+    ),
     "never run": Meaning("look", "no cell has run; what outputs there are mean nothing"),
     "not run": Meaning("look", "some cells have not run"),
     "unfinished": Meaning("look", "a cell began and did not end: the kernel died or was stopped"),
@@ -35,11 +39,13 @@ MEANINGS = {
     "cells moved": Meaning("note", "cells stand elsewhere than in the curriculum"),
     "cells deleted": Meaning("look", "cells of the curriculum are missing"),
     "tags changed": Meaning("look", "a cell's tags, which tell the tests what to compare, differ"),
+    "second copy": Meaning("note", "another notebook of the submission is the same one; see there"),
     "own cells": Meaning("note", "cells that are not the curriculum's: the intern's own work"),
     "not yet": Meaning("note", "a check failed: there is a mistake to talk about"),
     "not proven": Meaning("look", "a result does not belong to the exercise's cell as it stands"),
+    "two outcomes": Meaning("look", "the same answer is correct here and was not yet elsewhere"),
     "outside its band": Meaning("look", "a number is not where the curriculum expects it"),
-    "reproduced": Meaning("good", "run again, every output came out as stored"),
+    "reproduced": Meaning("good", "run again, what can be compared came out as stored"),
     "not reproduced": Meaning("look", "run again, something came out otherwise"),
     "rerun failed": Meaning("look", "run again, it did not come to its end"),
     "unreadable": Meaning("look", "it can't be read as a notebook"),

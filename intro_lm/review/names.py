@@ -7,6 +7,8 @@ import builtins
 import symtable
 from collections.abc import Iterator
 
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
 
 def defined(source: str) -> set[str]:
     """The names that a cell binds, or changes in place by an index or attribute; no imports."""
@@ -58,9 +60,22 @@ def _in_order(body: list[ast.stmt]) -> Iterator[ast.AST]:
 def _bound(node: ast.AST) -> set[str]:
     """The names that a node binds or changes in place."""
     names: set[str] = set()
-    for inner in _outside_functions(node):
+    inside = list(_outside_functions(node))
+    own = {  # the targets of comprehensions, which nothing outside sees
+        id(name)
+        for part in inside
+        if isinstance(part, ast.comprehension)
+        for name in ast.walk(part.target)
+    }
+    for inner in inside:
+        if id(inner) in own:
+            continue
         match inner:
-            case ast.FunctionDef() | ast.ClassDef():
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                names.add(inner.name)
+                names |= {n for g in ast.walk(inner) if isinstance(g, ast.Global) for n in g.names}
+            case ast.ClassDef():
+                own |= {id(name) for part in inner.body for name in ast.walk(part)}
                 names.add(inner.name)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
                 names.add(name)
@@ -79,7 +94,7 @@ def _bound(node: ast.AST) -> set[str]:
 
 
 def _loaded(node: ast.AST) -> set[str]:
-    """The names that a node reads, without those that it binds in a comprehension."""
+    """The names that a node reads, without those of its own comprehensions and classes."""
     inner = list(_outside_functions(node))
     own = {
         name.id
@@ -87,6 +102,13 @@ def _loaded(node: ast.AST) -> set[str]:
         if isinstance(part, ast.comprehension)
         for name in ast.walk(part.target)
         if isinstance(name, ast.Name)
+    }
+    own |= {
+        name.id
+        for part in inner
+        if isinstance(part, ast.ClassDef)
+        for name in ast.walk(part)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
     read = {
         part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
@@ -103,7 +125,7 @@ def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
     """A node and all inside it, but not the bodies of functions, which run later."""
     yield node
     for name, value in ast.iter_fields(node):
-        if isinstance(node, ast.FunctionDef | ast.Lambda) and name in ("body", "args"):
+        if isinstance(node, FUNCTIONS) and name in ("body", "args"):
             continue
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, ast.AST):

@@ -107,9 +107,11 @@ def contradictions(found: Iterable[tuple[str, Outcome]]) -> dict[tuple[str, str]
     wrong: dict[tuple[str, str], str] = {}
     for intern, outcome in found:
         key = outcome.exercise, outcome.answer
-        if outcome.answer and outcome.outcome == "correct":
+        if not outcome.answer or outcome.doubt:
+            continue
+        if outcome.outcome == "correct":
             correct.add(key)
-        if outcome.answer and outcome.outcome == "not yet":
+        if outcome.outcome == "not yet":
             wrong.setdefault(key, intern)
     return {key: intern for key, intern in wrong.items() if key in correct}
 
@@ -184,9 +186,7 @@ def _mismatch(name: str, record: dict[str, Any], said: Text | None) -> str:
 
 
 def _as_executed(source: str) -> str:
-    """The digest of a cell that holds magics, which IPython turns into Python first."""
-    if not any(sign in source for sign in "%!?"):
-        return ""
+    """The digest of what IPython makes of a cell first: magics as Python, the whole dedented."""
     try:
         return sha256(TransformerManager().transform_cell(source).strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):

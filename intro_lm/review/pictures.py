@@ -9,7 +9,7 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
-MOST_CHARACTERS = 3_000_000  # of one picture in base64; the notebooks' largest has some 150,000
+MOST_CHARACTERS = 1_500_000  # of one picture in base64; the notebooks' largest has some 150,000
 MOST_PIXELS = 20_000_000
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF"}
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import intro_lm
 from intro_lm.review import comparison, numbers, outcomes, trust
 from intro_lm.review.comparison import Comparison
-from intro_lm.review.curriculum import Curriculum, Lesson
+from intro_lm.review.curriculum import Curriculum, Lesson, changed_since
 from intro_lm.review.git import GitError
-from intro_lm.review.marks import Mark
+from intro_lm.review.marks import Mark, at_cells
 from intro_lm.review.numbers import Number
 from intro_lm.review.outcomes import Outcome
 from intro_lm.review.pool import cores, each
@@ -18,6 +18,17 @@ from intro_lm.review.rerun import Rerun, checked_again, refuted, rerun
 from intro_lm.review.rerun import marks as marks_of_rerun
 from intro_lm.review.stored import Cell, Notebook, UnreadableError, parse
 from intro_lm.review.submissions import Source, Submission
+
+# Submissions are made by anybody: whatever one of them does, the others get their report.
+UNFORESEEN = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -109,13 +120,11 @@ def review(
     settings = settings or Settings()
     listed = list(submissions)
     tasks = [source for submission in listed for source in submission.notebooks]
-    done = each(review_notebook, tasks, (curriculum, settings), settings.workers, _lost)
-    order = {lesson.number: n for n, lesson in enumerate(curriculum.lessons)}
+    done = each(_review_safely, tasks, (curriculum, settings), settings.workers, _lost)
     found = []
     for submission in listed:
         reviews = [next(done) for _ in submission.notebooks]
-        reviews.sort(key=lambda one: (order.get(one.lesson, len(order)), one.name))
-        found.append(Reviewed(submission, tuple(reviews)))
+        found.append(Reviewed(submission, tuple(_without_copies(reviews, curriculum))))
     return _held_against_each_other(found)
 
 
@@ -125,31 +134,42 @@ def _lost(source: Source) -> NotebookReview:
 
 
 def _held_against_each_other(found: list[Reviewed]) -> list[Reviewed]:
-    """The same, in which a correct answer that failed elsewhere is doubted."""
+    """The same, with a mark where an answer is correct and the same one failed for another."""
     every = [
         (one.submission.intern, outcome)
         for one in found
-        for each in one.notebooks
-        for outcome in each.exercises
+        for review in one.notebooks
+        for outcome in review.exercises
     ]
     wrong = outcomes.contradictions(every)
 
-    def doubted(outcome: Outcome) -> Outcome:
-        intern = wrong.get((outcome.exercise, outcome.answer))
-        if outcome.outcome != "correct" or not intern or outcome.doubt:
-            return outcome
-        return replace(outcome, doubt=f"the same answer was not yet right for {intern}")
-
-    return [
-        replace(
-            one,
-            notebooks=tuple(
-                _with_exercises(each, [doubted(outcome) for outcome in each.exercises])
-                for each in one.notebooks
-            ),
+    def marked(review: NotebookReview) -> NotebookReview:
+        both = [
+            f"{outcome.exercise}: the same answer was not yet right for {wrong[key]}"
+            for outcome in review.exercises
+            if outcome.outcome == "correct" and (key := (outcome.exercise, outcome.answer)) in wrong
+        ]
+        if not both:
+            return review
+        return replace(
+            review, marks=_sorted([*review.marks, Mark("two outcomes", "; ".join(both))])
         )
-        for one in found
-    ]
+
+    return [replace(one, notebooks=tuple(map(marked, one.notebooks))) for one in found]
+
+
+def _without_copies(reviews: list[NotebookReview], curriculum: Curriculum) -> list[NotebookReview]:
+    """The same, in which only one notebook of each lesson counts: that with the lesson's name."""
+    names = {lesson.name for lesson in curriculum.lessons}
+    counted: set[str] = set()
+    kept = []
+    for review in sorted(reviews, key=lambda one: (one.lesson, one.name not in names, one.name)):
+        if review.lesson in counted:
+            copy = Mark("second copy", "its exercises are not counted")
+            review = _with_exercises(replace(review, marks=(*review.marks, copy)), [])
+        counted |= {review.lesson} - {""}
+        kept.append(review)
+    return sorted(kept, key=lambda one: one.lesson == "")
 
 
 def _with_exercises(each: NotebookReview, exercises: list[Outcome]) -> NotebookReview:
@@ -157,6 +177,15 @@ def _with_exercises(each: NotebookReview, exercises: list[Outcome]) -> NotebookR
     marks = [mark for mark in each.marks if mark.kind not in ("not proven", "not yet")]
     marks += outcomes.unproven(exercises) + outcomes.not_yet(exercises)
     return replace(each, exercises=tuple(exercises), marks=_sorted(marks))
+
+
+def _review_safely(source: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
+    """The same as `review_notebook`, where no notebook can end the review of the others."""
+    try:
+        return review_notebook(source, curriculum, settings)
+    except UNFORESEEN as error:
+        text = f"the review of it failed ({type(error).__name__}); that is a mistake of the tool"
+        return NotebookReview(source.name, marks=(Mark("unreadable", text),))
 
 
 def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
@@ -174,7 +203,7 @@ def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) 
     except MemoryError:
         return replace(known, marks=(Mark("unreadable", "it does not fit into memory"),))
     lesson = curriculum.lesson_of(source.name, notebook)
-    found = _static(source.name, notebook, lesson)
+    found = _static(source.name, notebook, lesson, curriculum)
     if not settings.rerun:
         return found
     threads = max(1, cores() // settings.workers)
@@ -184,7 +213,9 @@ def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) 
     return _with_exercises(replace(found, marks=marks, again=again), exercises)
 
 
-def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookReview:
+def _static(
+    name: str, notebook: Notebook, lesson: Lesson | None, curriculum: Curriculum
+) -> NotebookReview:
     """What can be said without executing anything."""
     code = notebook.code()
     measured = numbers.numbers(notebook)
@@ -197,18 +228,25 @@ def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookRev
         cells=len(code),
         ran=sum(cell.count is not None for _, cell in code),
         versions=tuple(outcomes.versions(notebook)),
-        numbers=tuple(measured),
     )
     if lesson is None:
         marks.append(Mark("unknown notebook", "no notebook of the curriculum is like it"))
-        return replace(review, marks=_sorted(marks))
+        return replace(review, marks=_sorted(marks), numbers=tuple(measured))
     changes = comparison.compare(lesson.notebook, notebook)
     places = lesson.exercises
-    stubs = {lesson.notebook.cells[place - 1].digest for place in places.values()}
+    stubs = {cell.digest for _, cell in lesson.notebook.code()}
     exercises = outcomes.outcomes(notebook, places, stubs)
+    if comparison.has_not_run(changes, lesson.notebook, notebook):
+        measured = []
+        edited = [c.place for c in changes.changes if c.place and c.cell.is_code and c.edited]
+        marks = [mark for mark in marks if mark.kind not in ("clean run", "outside its band")]
+        marks.append(Mark("as given out", "every stored output is the curriculum's own"))
+        if edited:
+            marks.append(Mark("not run since", at_cells(edited), edited))
     marks += comparison.marks(changes, lesson.notebook, notebook)
     if lesson.commit:
         text = f"made from commit {lesson.commit} of {lesson.day}, and compared with that"
+        text += f"; {changed_since(lesson, curriculum)} cells were changed or added since"
         marks.append(Mark("older notebook", text))
     now = {base: place for place, base in changes.pairs.items()}
     stored = {number.name for number in measured}
@@ -217,6 +255,7 @@ def _static(name: str, notebook: Notebook, lesson: Lesson | None) -> NotebookRev
         lesson=lesson.number,
         title=lesson.title,
         marks=_sorted(marks),
+        numbers=tuple(measured),
         changes=changes,
         answers={now[base]: name for name, base in places.items() if base in now},
         missing_numbers=tuple(name for name in lesson.numbers if name not in stored),

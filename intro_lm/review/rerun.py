@@ -13,7 +13,6 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,13 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from intro_lm.review.marks import Mark, at_cells
 from intro_lm.review.outcomes import NOT_CHECKED, Outcome, outcomes
-from intro_lm.review.stored import Cell, Notebook, Output, parse, raw, visible
+from intro_lm.review.stored import Cell, Notebook, Output, Text, UnreadableError, parse
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-CLOSE = 0.02  # numbers that differ by less than this share are the same but for the machine
+# Fractions that differ by less than this share are the same but for the machine; training gives
+# others on another machine, so that notebooks tag such outputs to be ignored.
+CLOSE = 0.001
+CLOSE_IF_IGNORED = 0.02
 QUIET = logging.getLogger(__name__)
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
@@ -61,7 +63,8 @@ def rerun(content: bytes, timeout: float, threads: int) -> Rerun:
         threads: that each library in the kernel may use.
     """
     begin = time.perf_counter()
-    notebook = _to_execute(raw(content))
+    stored = parse(content)
+    notebook = _to_execute(stored)
     begun = [0]  # places of cells
     problem = ""
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, no other
@@ -85,10 +88,16 @@ def rerun(content: bytes, timeout: float, threads: int) -> Rerun:
             problem = f"cell {begun[-1]} ran for more than {timeout:g} seconds"
         except DeadKernelError:
             problem = f"the kernel died in cell {begun[-1]}"
+        except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+            # The code can send the client messages that make no sense to it.
+            problem = f"it could not be followed in cell {begun[-1]} ({type(error).__name__})"
     ended = begun[-1] if problem else len(notebook.cells) + 1
-    executed = parse(json.dumps(notebook).encode())
+    try:
+        executed = parse(json.dumps(notebook).encode())
+    except UnreadableError as error:  # outputs without measure
+        return Rerun(stored, {}, str(error), time.perf_counter() - begin)
     verdicts = {}
-    for (place, before), (_, now) in zip(parse(content).code(), executed.code(), strict=True):
+    for (place, before), (_, now) in zip(stored.code(), executed.code(), strict=True):
         verdicts[place] = _verdict(before, now) if place < ended else "not reached"
     return Rerun(executed, verdicts, problem, time.perf_counter() - begin)
 
@@ -106,39 +115,46 @@ def marks(again: Rerun, refuted: list[Outcome]) -> list[Mark]:
         found.append(Mark("not reproduced", text, differing))
     if again.problem:
         found.append(Mark("rerun failed", again.problem, again.places("not reached")))
-    return found or [Mark("reproduced", f"{len(again.verdicts)} cells in {again.seconds:.0f} s")]
+    same = len(again.places("the same", "close"))
+    if not found and same:
+        others = len(again.verdicts) - same
+        text = f"{same} cells in {again.seconds:.0f} s" + (
+            f"; {others} can't be compared" if others else ""
+        )
+        found.append(Mark("reproduced", text))
+    return found
 
 
 def checked_again(before: list[Outcome], again: Rerun) -> list[Outcome]:
     """The outcomes, each with what came of it in the second run."""
     now = outcomes(again.notebook, [outcome.exercise for outcome in before])
-    pairs = zip(before, now, strict=True)
-    return [replace(old, again="not checked" if new.doubt else new.outcome) for old, new in pairs]
+    reached = [old.cell is None or again.verdicts.get(old.cell) != "not reached" for old in before]
+    return [
+        replace(old, again="not checked" if new.doubt else new.outcome) if got_there else old
+        for old, new, got_there in zip(before, now, reached, strict=True)
+    ]
 
 
 def refuted(found: list[Outcome]) -> list[Outcome]:
     """Those whose stored outcome is not what came out."""
-    return [each for each in found if each.outcome != NOT_CHECKED and each.again != each.outcome]
+    return [
+        each
+        for each in found
+        if each.outcome != NOT_CHECKED and each.again not in ("", each.outcome)
+    ]
 
 
-def _to_execute(stored: dict[str, Any]) -> Any:
+def _to_execute(stored: Notebook) -> Any:
     """A copy of the cells alone, without outputs, counts and whatever else the file holds."""
     cells: list[Any] = []
-    for cell in stored["cells"]:
-        source = cell.get("source", "")
-        text = source if isinstance(source, str) else "".join(map(str, source))
-        if cell["cell_type"] != "code":
-            cells.append(nbformat.v4.new_markdown_cell(text))
+    for cell in stored.cells:
+        source = cell.source.encode(errors="replace").decode()  # half a character can't be sent
+        if cell.kind != "code":
+            cells.append(nbformat.v4.new_markdown_cell(source))
             continue
-        new = nbformat.v4.new_code_cell(text)
-        tags = (
-            cell.get("metadata", {}).get("tags", [])
-            if isinstance(cell.get("metadata"), dict)
-            else []
-        )
-        if isinstance(tags, list) and "raises-exception" in tags:
-            new.metadata.tags = ["raises-exception"]
-        cells.append(new)
+        cells.append(nbformat.v4.new_code_cell(source))
+        if "raises-exception" in cell.tags:
+            cells[-1].metadata.tags = ["raises-exception"]
     return nbformat.v4.new_notebook(cells=cells)
 
 
@@ -146,37 +162,54 @@ def _verdict(stored: Cell, now: Cell) -> str:
     """How a cell's output compares with the stored one, in a word."""
     if stored.count is None:
         return "not compared"  # nothing was stored
-    before, after = list(_compared(stored)), list(_compared(now))
-    if before == after:
-        return "the same"
-    if "downloads" in stored.tags and before and not after:
+    if "downloads" in stored.tags and stored.gave and not now.gave:
         return "not compared"  # the data can't be had here
-    if _close(stored, now):
+    ignored = "nbval-ignore-output" in stored.tags
+    numbers = (
+        [each.record.get("value") for each in stored.outputs],
+        [each.record.get("value") for each in now.outputs],
+    )
+    if stored.gave == now.gave:
+        return "the same" if numbers[0] == numbers[1] else _of_numbers(*numbers)
+    if _close(stored, now, CLOSE_IF_IGNORED if ignored else CLOSE):
         return "close"
-    return "not compared" if "nbval-ignore-output" in stored.tags else "differs"
+    return "not compared" if ignored else "differs"
 
 
-def _compared(cell: Cell) -> Iterator[tuple[str, str, int]]:
-    for output in cell.outputs:
-        if output.kind in COMPARED:
-            yield output.kind, output.digest, len(output.pictures)
+def _of_numbers(before: list[Any], now: list[Any]) -> str:
+    """The verdict where only the numbers differ that `expect` stored beside its lines."""
+    pairs = [(a, b) for a, b in zip(before, now, strict=False) if a != b]
+    known = all(isinstance(x, int | float) for pair in pairs for x in pair)
+    if known and all(_near(float(a), float(b), CLOSE_IF_IGNORED) for a, b in pairs):
+        return "close"
+    return "differs"
 
 
-def _close(stored: Cell, now: Cell) -> bool:
-    """Whether two outputs say the same but for the last digits of numbers."""
+def _close(stored: Cell, now: Cell, share: float) -> bool:
+    """Whether two outputs, none of which was cut, say the same but for digits of fractions."""
+    outputs = [one for cell in (stored, now) for one in cell.outputs if one.kind in COMPARED]
+    if stored.left_out or now.left_out or any(t.left_out for o in outputs for t in o.texts):
+        return False
     before, after = (_shown(cell.outputs) for cell in (stored, now))
     if NUMBER.sub("#", before) != NUMBER.sub("#", after):
         return False
-    numbers = zip(NUMBER.findall(before), NUMBER.findall(after), strict=True)
-    pairs = [(float(a.replace(",", "")), float(b.replace(",", ""))) for a, b in numbers]
-    return all(abs(a - b) <= CLOSE * max(abs(a), abs(b)) for a, b in pairs)
+    pairs = zip(NUMBER.findall(before), NUMBER.findall(after), strict=True)
+    return all(
+        a == b
+        or ("." in a + b and _near(float(a.replace(",", "")), float(b.replace(",", "")), share))
+        for a, b in pairs
+    )
+
+
+def _near(a: float, b: float, share: float) -> bool:
+    return abs(a - b) <= share * max(abs(a), abs(b))
 
 
 def _shown(outputs: tuple[Output, ...]) -> str:
-    """What the compared outputs show first, and how many pictures."""
-    parts = [
-        f"{output.kind} {len(output.pictures)} {output.texts[0].shown if output.texts else ''}"
+    """All texts of the compared outputs, and how many pictures."""
+    return "\n".join(
+        f"{output.kind} {len(output.pictures)} {text.mime} {text.shown}"
         for output in outputs
         if output.kind in COMPARED
-    ]
-    return visible("\n".join(parts))
+        for text in output.texts or (Text(""),)
+    )

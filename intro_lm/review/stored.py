@@ -15,17 +15,18 @@ from typing import Any
 
 from intro_lm.records import KEY
 
-MOST_BYTES = 250_000_000
+MOST_BYTES = 100_000_000
 MOST_CELLS = 1_000
 MOST_SHOWN = 6_000  # characters of one text; a notebook's own longest output has some 3,000
 MOST_OUTPUTS = 30  # of one cell
+MOST_COUNT = 10_000_000  # no kernel counts so far
 MOST_RECORDS = 500  # outputs of one cell that are looked at for what the package stored
 LARGE = 1_000_000  # bytes that one cell's outputs may hold before it is worth a mark
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # What a text could hide behind: controls, direction marks, zero-width characters, surrogates.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\u034f\u1160\u2800\u3164\uffa0\U000e0000-\U000e01ef]"
 )
 CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
@@ -51,7 +52,7 @@ class Output:
         kind: stdout, stderr, result, display or error.
         texts: its texts; of several forms of one thing the plain one first.
         pictures: (mime type, base64) of each picture.
-        digest: of the whole text that nbval would compare.
+        digest: of all that it holds, but for pictures; whatever of it is shown.
         record: what the package stored beside it.
     """
 
@@ -64,7 +65,16 @@ class Output:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell; `count` is its execution count, and `size` the bytes of its outputs as stored."""
+    """A cell.
+
+    Args:
+        count: its execution count; None if it has none.
+        outputs: those to be shown, and those with a record.
+        left_out: how many others there are.
+        size: the bytes of its outputs as stored.
+        gave: a digest of each output, shown or not; stderr's apart, since progress bars go there.
+        progress: a digest of what went to stderr, and of the pictures.
+    """
 
     id: str
     kind: str  # code, markdown or raw
@@ -74,6 +84,8 @@ class Cell:
     outputs: tuple[Output, ...] = ()
     left_out: int = 0  # outputs beyond `MOST_OUTPUTS`
     size: int = 0
+    gave: tuple[str, ...] = ()
+    progress: str = ""
 
     @property
     def digest(self) -> str:
@@ -146,13 +158,18 @@ def visible(text: str) -> str:
     return INVISIBLE.sub(lambda hidden: f"\\u{{{ord(hidden[0]):x}}}", plain)
 
 
+def one_line(text: str) -> str:
+    """A name, in which line breaks are visible too."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def shortened(text: str, mime: str = "text/plain") -> Text:
     """The beginning and the end of a text, where the whole is too long to show."""
     left_out = len(text) - MOST_SHOWN
     if left_out <= 0:
-        return Text(visible(text), 0, mime)
+        return Text(visible(text), 0, one_line(mime))
     ends = text[: MOST_SHOWN * 2 // 3], text[-MOST_SHOWN // 3 :]
-    return Text(visible("\n⋯\n".join(ends)), left_out, mime)
+    return Text(visible("\n⋯\n".join(ends)), left_out, one_line(mime))
 
 
 def sha256(text: str) -> str:
@@ -170,15 +187,19 @@ def _cell(number: int, stored: Any) -> Cell:
     joined = _joined(listed)
     kept = joined[:MOST_OUTPUTS]
     kept += [one for one in joined[MOST_OUTPUTS:MOST_RECORDS] if _record(one)]
+    known = count if type(count) is int and 0 < count < MOST_COUNT else None
+    gave, progress = _digests(joined)
     return Cell(
         id=_text(stored.get("id")),
         kind=stored["cell_type"],
         source=_text(stored.get("source")),
-        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
-        count=count if type(count) is int else None,
+        tags=tuple(map(one_line, _texts(tags))),
+        count=known,
         outputs=tuple(map(_output, kept)),
         left_out=len(joined) - len(kept),
         size=sum(map(_size, joined)),
+        gave=gave,
+        progress=progress,
     )
 
 
@@ -221,16 +242,41 @@ def _output(stored: dict[str, Any]) -> Output:
     return Output(
         "result" if kind == "execute_result" else "display",
         texts,
-        tuple((mime, bundle[mime]) for mime in pictures),
-        sha256(bundle.get("text/plain", "")),
+        tuple((one_line(mime), bundle[mime]) for mime in pictures),
+        sha256("\0".join(f"{mime}\0{bundle[mime]}" for mime in order if mime not in pictures)),
         _record(stored),
     )
 
 
 def _record(output: dict[str, Any]) -> dict[str, Any]:
+    """What the package stored beside an output: of the fields it knows those that are plain."""
     metadata = output.get("metadata")
     record = metadata.get(KEY) if isinstance(metadata, dict) else None
-    return record if isinstance(record, dict) else {}
+    if not isinstance(record, dict):
+        return {}
+    known: dict[str, Any] = {}
+    for name in ("exercise", "outcome", "version", "answer", "number"):
+        if isinstance(record.get(name), str):
+            known[name] = one_line(record[name][:200])
+    if type(record.get("value")) in (int, float):
+        known["value"] = record["value"]
+    if "exercise" in known:
+        known["failed"] = [one_line(each[:200]) for each in _texts(record.get("failed"))[:20]]
+    return known
+
+
+def _digests(joined: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
+    """A digest of what each output gave, and one of progress and pictures."""
+    gave, progress = [], hashlib.sha256()
+    for one in joined:
+        output = _output(one)
+        if output.kind == "stderr":
+            progress.update(output.digest.encode())
+            continue
+        for _, picture in output.pictures:
+            progress.update(picture.encode(errors="surrogatepass"))
+        gave.append(f"{output.kind} {output.digest} {len(output.pictures)}")
+    return tuple(gave), progress.hexdigest()
 
 
 def _forms(data: dict[str, Any]) -> Iterator[tuple[str, str]]:

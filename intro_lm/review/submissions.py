@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from intro_lm.review import git
-from intro_lm.review.stored import MOST_BYTES, UnreadableError, visible
+from intro_lm.review.stored import MOST_BYTES, UnreadableError, one_line
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,39 @@ def find(arguments: Iterable[str], repository: Path | None = None) -> list[Submi
     for argument in dict.fromkeys(arguments):
         if argument.startswith("git:"):
             found.append(_of_ref(argument, repository or Path()))
-        elif Path(argument).is_dir():
+        elif _is_folder(Path(argument)):
             found.append(_of_folder(argument))
         else:
             _add_notebook(found, argument)
     return _named_apart(found)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def _of_ref(argument: str, repository: Path) -> Submission:
     ref = argument.removeprefix("git:")
-    intern = visible(ref.removeprefix("refs/heads/").removeprefix("origin/"))
+    intern = one_line(ref.removeprefix("refs/heads/").removeprefix("origin/"))
     try:
         commit = git.commit_of(repository, ref)
         files = git.files(repository, commit)
     except git.GitError as error:
-        return Submission(intern, visible(argument), problem=str(error))
-    where = f"{visible(argument)}, commit {commit[:9]}"
+        return Submission(intern, one_line(argument), problem=str(error))
+    where = f"{one_line(argument)}, commit {commit[:9]}"
     paths = [path for path in files if path.endswith(".ipynb")]
     chosen = [p for p in paths if p.count("/") == 1 and p.startswith("notebooks/")]
     chosen = chosen or [p for p in paths if "/" not in p]
     if not chosen:
         return Submission(intern, where, problem="the commit has no notebooks in notebooks/")
     sources = [
-        Source(visible(path.rpartition("/")[2]), partial(git.blob, repository, files[path]))
+        Source(
+            one_line(path.rpartition("/")[2]),
+            partial(git.blob, repository, files[path], MOST_BYTES),
+        )
         for path in sorted(chosen)
     ]
     return Submission(intern, where, tuple(sources))
@@ -73,18 +83,19 @@ def _of_folder(argument: str) -> Submission:
     """The notebooks of a folder, or of its own `notebooks/`, as a clone has them."""
     folder = Path(argument)
     named = folder.resolve()
-    intern = visible(named.parent.name if named.name == "notebooks" else named.name)
+    intern = one_line(named.parent.name if named.name == "notebooks" else named.name)
     try:
-        here = _notebooks(folder) or _notebooks(folder / "notebooks")
+        inner = folder / "notebooks"
+        here = _notebooks(folder) or ([] if inner.is_symlink() else _notebooks(inner))
         below = [] if here else sorted(p.name for p in folder.iterdir() if _holds_notebooks(p))
     except OSError as error:
-        return Submission(intern, visible(argument), problem=f"can't be read: {error.strerror}")
+        return Submission(intern, one_line(argument), problem=f"can't be read: {error.strerror}")
     if not here:
         hint = f"; its folders {', '.join(below[:5])} hold some: name those" if below else ""
-        problem = visible(f"the folder holds no notebooks (.ipynb){hint}")
-        return Submission(intern, visible(argument), problem=problem)
-    sources = [Source(visible(path.name), partial(_read, path)) for path in here]
-    return Submission(intern, visible(argument), tuple(sources))
+        problem = one_line(f"the folder holds no notebooks (.ipynb){hint}")
+        return Submission(intern, one_line(argument), problem=problem)
+    sources = [Source(one_line(path.name), partial(_read, path)) for path in here]
+    return Submission(intern, one_line(argument), tuple(sources))
 
 
 def _notebooks(folder: Path) -> list[Path]:
@@ -101,9 +112,9 @@ def _holds_notebooks(folder: Path) -> bool:
 def _add_notebook(found: list[Submission], argument: str) -> None:
     path = Path(argument)
     folder = path.resolve().parent
-    intern = visible(folder.parent.name if folder.name == "notebooks" else folder.name)
-    source = Source(visible(path.name), partial(_read, path))
-    where = visible(str(path.parent))
+    intern = one_line(folder.parent.name if folder.name == "notebooks" else folder.name)
+    source = Source(one_line(path.name), partial(_read, path))
+    where = one_line(str(path.parent))
     for index, each in enumerate(found):
         if each.intern == intern and each.where == where:
             found[index] = Submission(intern, where, (*each.notebooks, source))
@@ -112,13 +123,13 @@ def _add_notebook(found: list[Submission], argument: str) -> None:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_symlink():
-        raise UnreadableError("it is a symbolic link; give the notebook that it leads to")
-    if not path.exists():
-        raise UnreadableError("there is no such file")
-    if not path.is_file():
-        raise UnreadableError("it is not a file")
     try:
+        if path.is_symlink():
+            raise UnreadableError("it is a symbolic link; give the notebook that it leads to")
+        if not path.exists():
+            raise UnreadableError("there is no such file")
+        if not path.is_file():
+            raise UnreadableError("it is not a file")
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:

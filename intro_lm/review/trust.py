@@ -18,7 +18,7 @@ def marks(notebook: Notebook) -> list[Mark]:
     """What there is to say of a stored run; of one clean run only that."""
     code = notebook.code()
     ran = [(place, cell) for place, cell in code if cell.count is not None]
-    found = [*_of_outputs(code), *_of_names(notebook)]
+    found = [*_of_outputs(code)]
     if not ran:
         return [Mark("never run", "no cell has run"), *found]
     waiting = [place for place, cell in code if cell.count is None]
@@ -46,8 +46,8 @@ def marks(notebook: Notebook) -> list[Mark]:
         text = f"in order, with {between} executions more than there are cells with a count"
         found.append(Mark("by hand", text))
     if counts == list(range(1, len(code) + 1)):
-        found.insert(0, Mark("clean run", "one run from top to bottom"))
-    return found
+        return [Mark("clean run", "one run from top to bottom"), *found]
+    return [*found, *_of_names(notebook)]
 
 
 def _of_outputs(code: list[tuple[int, Cell]]) -> Iterable[Mark]:
@@ -72,7 +72,7 @@ def _of_names(notebook: Notebook) -> Iterable[Mark]:
     if missing:
         places = sorted({place for each in missing.values() for place in each})
         names = ", ".join(quoted(name, 30) for name in list(missing)[:6])
-        text = f"{names}: used in {at_cells(places)}, and nothing above defines it"
+        text = f"{names}: used in {at_cells(places)}, and no cell defines it"
         yield Mark("name missing", text, places)
 
 

@@ -60,8 +60,13 @@ def counted(*counts: int | None) -> Notebook:
 def reviewed(
     content: bytes, base: bytes | None = None, name: str = "00_lesson.ipynb", **settings: Any
 ) -> NotebookReview:
-    """The review of one notebook against a curriculum of one."""
-    lesson = Lesson("00", "00_lesson.ipynb", parse(base or content))
+    """The review of one notebook against a curriculum of one; by default of its cells, not run."""
+    if base is None:
+        given = json.loads(content)
+        for cell in given["cells"]:
+            cell |= {"outputs": [], "execution_count": None}
+        base = json.dumps(given).encode()
+    lesson = Lesson("00", "00_lesson.ipynb", parse(base))
     source = Source(name, lambda: content)
     return review_notebook(source, Curriculum((lesson,), {}), Settings(**settings))
 

@@ -77,6 +77,8 @@ def test_the_same_answer_correct_here_and_wrong_there_is_a_contradiction():
     other = outcome(code("def f(): 1"), code("check", result("not yet", "def f(): 1"), count=2))
     key = ("00.f", sha(ANSWER))
     assert contradictions([("a", right), ("b", wrong), ("c", other)]) == {key: "b"}
+    forged = outcome(code("check", result("not yet"), count=2))  # without the answer's cell
+    assert contradictions([("a", right), ("d", forged)]) == {}
     assert contradictions([("a", right), ("c", other)]) == {}
 
 
@@ -103,6 +105,12 @@ def test_of_several_checks_the_one_that_ran_last_counts():
 def test_where_no_result_is_stored_it_was_not_checked():
     found = outcome(code(ANSWER))
     assert (found.outcome, found.cell, found.doubt) == ("not checked", None, "")
+
+
+def test_an_answer_that_is_indented_as_a_whole_is_known_too():
+    indented = "    def f(x):\n        return x"
+    executed = TransformerManager().transform_cell(indented)
+    assert outcome(code(indented), code("check", result(answer=executed), count=2)).solved
 
 
 def test_an_answer_in_a_cell_with_a_magic_is_known_by_what_ipython_made_of_it():

@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -52,6 +53,7 @@ def attacks(server: str) -> list[str]:
         "<!-- --><!--><script>window.pwned = 1</script>-->",
         "<math><mtext><table><mglyph><style><img src=x onerror='window.pwned = 1'>",
         "&lt;script&gt; stays as it is",
+        "<img src=x onerror='setTimeout(() => window.pwned = 1, 200)'>",
     ]
 
 
@@ -133,7 +135,9 @@ def opened(page: str, folder):
         call("Page.navigate", url=path.as_uri())
 
         def evaluate(expression):
-            given = call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]
+            given = call(
+                "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+            )["result"]
             assert given.get("subtype") != "error", given
             return given.get("value")
 
@@ -155,7 +159,7 @@ def test_a_hostile_notebook_runs_nothing_fetches_nothing_and_is_shown(tmp_path):
             evaluate("document.querySelector('#unfold').click()")
             evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
             evaluate("document.querySelectorAll('#overview button').forEach(b => b.click())")
-            assert evaluate("new Promise(r => setTimeout(r, 500))") is not None
+            assert evaluate("new Promise(r => setTimeout(r, 500, 'waited'))") == "waited"
             assert evaluate("window.pwned") is None
             assert evaluate("document.scripts.length") == 1
             strange = "iframe,object,embed,svg,math,link,base,form,foreignObject"
@@ -179,9 +183,22 @@ def test_even_what_got_into_the_page_unescaped_would_run_and_fetch_nothing(tmp_p
         page = page_of(submission("anna", BASE)).replace("</main>", f"{inside}</main>")
         with opened(page, tmp_path) as evaluate:
             assert evaluate("document.querySelectorAll('iframe').length") > 0
-            assert evaluate("new Promise(r => setTimeout(r, 500))") is not None
+            assert evaluate("new Promise(r => setTimeout(r, 500, 'waited'))") == "waited"
             assert evaluate("window.pwned") is None
         assert requests == []
+
+
+@in_browser
+def test_the_same_without_the_policy_would_run_and_fetch(tmp_path):
+    """So the test above sees what it is there to see."""
+    with counting() as (server, requests):
+        inside = "".join(attacks(server)[4:12])
+        page = page_of(submission("anna", BASE)).replace("</main>", f"{inside}</main>")
+        page = re.sub(r"<meta http-equiv=.Content-Security-Policy.*?>", "", page)
+        with opened(page, tmp_path) as evaluate:
+            assert evaluate("new Promise(r => setTimeout(r, 500, 'waited'))") == "waited"
+            assert evaluate("window.pwned") == 1
+        assert "/pixel.png" in requests
 
 
 def test_no_template_of_a_submission_is_filled_in():
@@ -190,8 +207,11 @@ def test_no_template_of_a_submission_is_filled_in():
     assert "49" not in page.split("</style>")[1].split("<script>")[0]
 
 
+RUN = stored(
+    text("# Lesson", id="t"), code("x = 1", id="a"), code("print(x)", printed("1"), id="b", count=2)
+)
 PAIR = (
-    submission("anna", BASE),
+    submission("anna", RUN),
     submission("bela", stored(text("# Lesson", id="t"), code("x = 2", id="a", count=3))),
     Submission("cleo", "nowhere", problem="the folder holds no notebooks"),
 )
@@ -222,7 +242,7 @@ def test_a_link_opens_what_it_leads_to_and_printing_opens_all(tmp_path):
     with opened(page_of(*PAIR), tmp_path) as evaluate:
         assert evaluate(opened_now) == [False, False]
         evaluate("document.querySelector('a[href=\"#s2-1\"]').click()")
-        assert evaluate("new Promise(r => setTimeout(r, 200))") is not None
+        assert evaluate("new Promise(r => setTimeout(r, 200, 'waited'))") == "waited"
         assert evaluate(opened_now) == [False, True]
         evaluate("dispatchEvent(new Event('beforeprint'))")
         assert evaluate(opened_now) == [True, True]
@@ -263,7 +283,7 @@ def test_where_there_is_nothing_to_look_at_the_page_says_so():
         ("image/png", "not base64!", "that holds no such picture"),
         ("image/gif", TINY, "that holds no such picture"),
         ("image/webp", TINY, "of a kind that is not shown"),
-        ("image/png", "A" * 3_000_001, "of 3.0 MB, too large to show"),
+        ("image/png", "A" * 1_600_000, "of 1.6 MB, too large to show"),
     ],
 )
 def test_a_picture_that_is_none_is_not_shown(mime, encoded, reason):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from intro_lm.review.rerun import rerun
+from intro_lm.review.stored import sha256
 from tests.review.makers import code, failed, printed, reviewed, shown, stored, text, write
 
 TINY = (  # a picture of one pixel
@@ -15,6 +16,15 @@ TINY = (  # a picture of one pixel
 
 def result(words):
     return {"output_type": "execute_result", "data": {"text/plain": words}, "metadata": {}}
+
+
+LONG = "A" * 9000 + "2.2" + "B" * 9000 + "\n"
+FORTY = [shown(text_plain=str(n if n != 35 else 36)) for n in range(40)]
+PERCENT = {
+    "output_type": "execute_result",
+    "data": {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<b>99%</b>"},
+    "metadata": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +46,12 @@ def mixed():
             code("print('never ran before')", count=None),
             code("print('a'); print('b')", printed("a\n"), printed("b\n"), count=11),
             code("print(1.0, 'then', 2)", printed("1.0 now 2\n"), count=12),
+            code("print(99, 'of 100')", printed("100 of 100\n"), count=13),
+            code("print(2.02)", printed("2.0\n"), count=14),
+            code("print(2.02)", printed("2.0\n"), count=15, tags=ignored),
+            code("print('A' * 9000 + '2.1' + 'B' * 9000)", printed(LONG), count=16),
+            code("for n in range(40): display(n)", *FORTY, count=17),
+            code("from IPython.display import HTML; HTML('<b>12%</b>')", PERCENT, count=18),
         ),
         timeout=30,
         threads=1,
@@ -57,6 +73,12 @@ def mixed():
         (11, "not compared"),
         (12, "the same"),
         (13, "differs"),
+        (14, "differs"),
+        (15, "differs"),
+        (16, "close"),
+        (17, "differs"),
+        (18, "differs"),
+        (19, "differs"),
     ],
 )
 def test_each_stored_output_is_reproduced_or_not(mixed, place, verdict):
@@ -65,7 +87,7 @@ def test_each_stored_output_is_reproduced_or_not(mixed, place, verdict):
 
 def test_it_goes_on_behind_an_error(mixed):
     assert mixed.problem == ""
-    assert list(mixed.verdicts) == list(range(2, 14))
+    assert list(mixed.verdicts) == list(range(2, 20))
 
 
 def test_figures_are_counted_and_not_compared():
@@ -92,6 +114,33 @@ def test_a_cell_that_does_not_end_ends_the_run_and_is_named(source, problem):
     assert {mark.kind for mark in one.marks} == {"clean run", "rerun failed"}
     (mark,) = [mark for mark in one.marks if mark.kind == "rerun failed"]
     assert (mark.text, mark.cells) == (problem, [2, 3])
+
+
+def test_an_exercise_behind_the_end_of_the_run_is_not_refuted():
+    answer = "def f(x):\n    return x"
+    record = {"exercise": "00.f", "outcome": "correct", "answer": sha256(answer)}
+    check = code("ex = 1", shown(record, text_plain="00.f: correct. Tested:\n\n- all"), count=3)
+    base = stored(code(answer, count=2, id="a"), code("ex = 1", check["outputs"][0], id="b"))
+    content = stored(code("import time; time.sleep(9)"), code(answer, count=2), check)
+    one = reviewed(content, base.replace(b"return x", b"..."), rerun=True, timeout=1)
+    assert {mark.kind for mark in one.marks} >= {"clean run", "rerun failed"}
+    assert "not reproduced" not in {mark.kind for mark in one.marks}
+    assert one.exercises[0].again == ""
+
+
+def test_where_nothing_can_be_compared_nothing_is_reproduced():
+    cells = [code("1", result("2"), tags=("nbval-ignore-output",)), code("print(1)", count=None)]
+    one = reviewed(stored(*cells), rerun=True)
+    assert {mark.kind for mark in one.marks} == {"not run"}
+
+
+def test_a_number_that_was_typed_in_is_not_reproduced():
+    source = "from intro_lm.expected import expect; expect('01.mlp.parameters', 11897)"
+    line = "01.mlp.parameters: 11897, as expected"
+    for value, verdict in ((11897, "the same"), (11000, "differs")):
+        record = {"number": "01.mlp.parameters", "value": value, "version": "0.1.0"}
+        again = rerun(stored(code(source, shown(record, text_plain=line))), 30, 1)
+        assert again.verdicts == {1: verdict}
 
 
 def test_nothing_is_executed_unless_asked_for_and_then_in_a_folder_that_goes(tmp_path):

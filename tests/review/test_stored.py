@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intro_lm.__main__ import main
 from intro_lm.review import stored as module
 from intro_lm.review.stored import (
     MOST_OUTPUTS,
     MOST_SHOWN,
     UnreadableError,
+    one_line,
     parse,
     shortened,
     visible,
 )
-from tests.review.makers import code, failed, notebook, printed, reviewed, shown, stored
+from tests.review.makers import code, failed, notebook, printed, reviewed, shown, stored, write
 
 DEEP = '{"cells": [{"cell_type": "code", "outputs": ' + "[" * 200_000 + "]" * 200_000 + "}]}"
 
@@ -64,6 +66,10 @@ def test_a_long_text_keeps_its_beginning_and_end():
     assert text.left_out == 100_008 - MOST_SHOWN
 
 
+def test_a_name_is_one_line():
+    assert one_line("a\nb\tc") == "a\\nb\\tc"
+
+
 def test_pieces_of_a_stream_are_one_output_and_other_streams_stand_apart():
     cell = notebook(
         code("1", printed("a"), printed("b"), printed("!", "stderr"), printed("c"))
@@ -102,6 +108,38 @@ def test_counts_tags_and_records_of_other_types_are_as_none():
     assert (read.count, read.tags, read.outputs[0].record) == (None, (), {})
     (read,) = notebook({"cell_type": "code", "source": ["a\n", "b"], "execution_count": True}).cells
     assert (read.source, read.count, read.id, read.outputs) == ("a\nb", None, "", ())
+
+
+def deep(levels):
+    value = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+STRANGE = {
+    "a record nested deeply": code("1", shown({"exercise": "00.x", "outcome": deep(700)})),
+    "half a character in a mime type": code("1", shown(**{"text_\ud800": "x"})),
+    "half a character in a tag": code("1", tags=("\ud800",)),
+    "half a character in a source": code("z = '\ud800'"),
+    "a count of thousands of digits": code("1", count=-(10**4000)),
+    "no source": code("1") | {"source": None},
+    "a source of numbers": code("1") | {"source": [5]},
+    "a value of thousands of digits": code("1", shown({"number": "00.x", "value": 10**4000})),
+}
+
+
+@pytest.mark.parametrize("cell", STRANGE.values(), ids=STRANGE)
+def test_strange_cells_are_reviewed_with_others_in_processes_and_written(cell, tmp_path):
+    for who in ("good", "strange"):
+        content = stored(code("x = 1"), *([cell] if who == "strange" else []))
+        write(tmp_path / who / "00_x.ipynb", content)
+    arguments = [str(tmp_path / "good"), str(tmp_path / "strange"), "--rerun", "--jobs", "2"]
+    report = tmp_path / "r.html"
+    data = tmp_path / "r.json"
+    assert main(["review", *arguments, "--html", str(report), "--json", str(data)]) == 0
+    assert "strange" in report.read_text(encoding="utf-8")
+    assert len(json.loads(data.read_text(encoding="utf-8"))["submissions"]) == 2
 
 
 ANY = st.recursive(

@@ -15,7 +15,7 @@ from tests.review import interns
 EXPECTED = {  # the marks, and how many exercises are solved
     "complete": ({"clean run"}, 5),
     "half-done": ({"clean run", "not yet"}, 2),
-    "untouched": ({"clean run"}, 0),
+    "untouched": ({"as given out"}, 0),
     "stale": ({"stale", "out of order"}, 5),
     "reordered": ({"out of order", "cells moved"}, 5),
     "deleted": ({"by hand", "cells deleted", "name missing"}, 5),
@@ -121,7 +121,7 @@ def test_the_stale_one_names_what_was_made_from_the_corpus_that_was_loaded_again
     assert not any("torch.ones(2, 3) @ torch.ones(4, 3)" in source[place] for place in stale)
 
 
-def test_an_answer_that_failed_elsewhere_is_doubted_where_it_is_said_to_be_correct(
+def test_an_answer_that_failed_elsewhere_is_marked_where_it_is_said_to_be_correct(
     folders, tmp_path
 ):
     path = tmp_path / "copied" / interns.NAME
@@ -135,12 +135,35 @@ def test_an_answer_that_failed_elsewhere_is_doubted_where_it_is_said_to_be_corre
     path.write_text(json.dumps(made), encoding="utf-8")
     arguments = [str(path), str(folders / "half-done")]
     copied, half = review(find(arguments), curriculum.load(), Settings(jobs=1))
-    assert (copied.notebooks[0].solved, kinds(copied.notebooks[0])) == (
-        2,
-        {"clean run", "not proven"},
-    )
-    assert copied.notebooks[0].exercises[0].doubt.endswith("not yet right for half-done")
+    assert kinds(copied.notebooks[0]) == {"clean run", "two outcomes"}
+    assert cells_of(copied.notebooks[0], "two outcomes") == []
     assert kinds(half.notebooks[0]) == {"clean run", "not yet"}
+
+
+def test_edited_and_not_run_is_no_clean_run(tmp_path):
+    made = interns.untouched()
+    interns.cell_with(made, "def name_lengths")["source"] = interns.WRONG_LENGTHS
+    path = tmp_path / "lazy" / interns.NAME
+    path.parent.mkdir()
+    path.write_text(json.dumps(made), encoding="utf-8")
+    (found,) = review(find([str(path)]), curriculum.load(), Settings(jobs=1))
+    (one,) = found.notebooks
+    assert kinds(one) == {"as given out", "not run since", "not proven"}
+    assert (one.trusted, one.numbers, one.best) == (False, (), None)
+
+
+def test_a_second_copy_counts_for_nothing(folders, tmp_path):
+    for name in (interns.NAME, interns.NAME.replace(".ipynb", "-Copy1.ipynb")):
+        who = "complete" if name == interns.NAME else "half-done"
+        path = tmp_path / "two" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((folders / who / interns.NAME).read_bytes())
+    (found,) = review(find([str(tmp_path / "two")]), curriculum.load(), Settings(jobs=1))
+    assert (found.solved, found.asked) == (5, 5)
+    assert [kinds(one) for one in found.notebooks] == [
+        {"clean run"},
+        {"clean run", "second copy"},
+    ]
 
 
 def test_the_moved_cells_are_the_two_that_were_dragged(reviews):
