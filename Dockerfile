@@ -19,6 +19,7 @@ FROM python:3.11-slim-trixie
 # git and make are for the terminal in JupyterLab: interns commit there, and run `make test`.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make tini \
+    && apt-get clean \
     && rm -rf /var/lib/apt/lists/*
 
 # Every uid may write to the home: kernels, caches and settings go there, whoever --user names.
@@ -41,7 +42,8 @@ COPY pyproject.toml ./
 
 # cpu or cuda. On Linux with an x86-64 processor pip's own torch is the CUDA build (several GB), so
 # the small one comes from PyTorch's index of CPU builds, whose address uv knows. Where that can't be
-# reached, pip is asked, in case a mirror or a folder of yours holds a CPU build.
+# reached, pip is asked, in case a mirror or a folder of yours holds a CPU build. Torch's own tests
+# are compiled programs that nothing here calls, and go.
 ARG TORCH=cpu
 RUN set -eu; \
     torch=$(grep '^torch==' /opt/intro-lm/requirements.txt); \
@@ -57,7 +59,8 @@ RUN set -eu; \
     esac; \
     python -c "import runpy, sys, sysconfig; \
 cuda = runpy.run_path(sysconfig.get_path('purelib') + '/torch/version.py')['cuda']; \
-sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TORCH, got one with CUDA: {cuda}')"
+sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TORCH, got one with CUDA: {cuda}')"; \
+    rm -r /opt/venv/lib/python3.*/site-packages/torch/test
 
 # requirements.txt ends with `-e .`: a stub stands for the package here, and the real one takes its
 # place below, or with the mounted folder. The far date of .ready keeps `make` from setting up anew.

@@ -53,14 +53,13 @@ def answers(port: int) -> bool:
 
 def start(lab_port: int, tensorboard_port: int) -> None:
     """Start TensorBoard, then become JupyterLab, on all interfaces and with its token."""
-    everywhere = "0.0.0.0"  # a container's loopback can't be reached from outside
-    subprocess.Popen(
-        [sys.executable, "-m", "tensorboard.main", "--logdir=runs"]
-        + [f"--host={everywhere}", f"--port={tensorboard_port}"]
-    )
-    lab = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--LabApp.ip={everywhere}"]
-    lab += [f"--LabApp.port={lab_port}", "--LabApp.port_retries=0"]
+    everywhere = "0.0.0.0"  # a port that is published can reach no loopback inside
+    board = [sys.executable, "-m", "tensorboard.main", "--logdir=runs"]
+    board += [f"--host={everywhere}", f"--port={tensorboard_port}"]
+    lab = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.ip={everywhere}"]
+    lab += [f"--ServerApp.port={lab_port}", "--ServerApp.port_retries=0"]
     lab += [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}"]
+    subprocess.Popen(board)
     os.execv(sys.executable, lab)
 
 
