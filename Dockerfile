@@ -29,9 +29,9 @@ RUN useradd --create-home --uid 1000 --shell /bin/bash intern \
     && git config --system safe.directory /work
 
 RUN python -m venv /opt/venv
-# MAKEFLAGS lets `make` use this environment, not the .venv of the mounted folder, which is the host's.
+# MAKEFLAGS lets `make` use this environment and set up none: a .venv in the mounted folder is the host's.
 ENV PATH=/opt/venv/bin:$PATH \
-    MAKEFLAGS="VENV=/opt/venv" \
+    MAKEFLAGS="VENV=/opt/venv READY=" \
     HOME=/home/intern \
     USER=intern
 WORKDIR /work
@@ -63,12 +63,11 @@ sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TOR
     rm -r /opt/venv/lib/python3.*/site-packages/torch/test
 
 # requirements.txt ends with `-e .`: a stub stands for the package here, and the real one takes its
-# place below, or with the mounted folder. The far date of .ready keeps `make` from setting up anew.
+# place below, or with the mounted folder.
 RUN mkdir intro_lm \
     && touch intro_lm/__init__.py README.md \
     && pip install --no-cache-dir -r /opt/intro-lm/requirements.txt \
-    && rm -r intro_lm intro_lm.egg-info README.md \
-    && touch -d 2100-01-01 /opt/venv/.ready
+    && rm -r intro_lm intro_lm.egg-info README.md
 
 COPY docker/start_lab.py /opt/intro-lm/
 # Without -v the curriculum is here all the same; what is changed goes with the container.
