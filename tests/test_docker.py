@@ -1,0 +1,166 @@
+"""The container: what its files promise one another, and its start script, which runs here too."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+ROOT = Path(__file__).parents[1]
+START_LAB = ROOT / "docker" / "start_lab.py"
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in order, each as its name and the rest of its line."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    joined = re.sub(r"\\\n", " ", text)
+    split = [line.partition(" ") for line in joined.splitlines() if line]
+    return [(name, rest.strip()) for name, _, rest in split]
+
+
+def values(name: str) -> list[str]:
+    return [rest for instruction, rest in instructions() if instruction == name]
+
+
+def test_image_has_a_python_that_the_package_admits() -> None:
+    minor = re.fullmatch(r"python:3\.(\d+)-slim-\w+", values("FROM")[0])
+    assert minor is not None
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    least = re.fullmatch(r">=3\.(\d+)", project["requires-python"])
+    assert least is not None
+    assert int(minor[1]) >= int(least[1])
+
+
+def test_change_of_the_curriculum_does_not_install_the_dependencies_again() -> None:
+    steps = [f"{name} {rest}" for name, rest in instructions()]
+    installed = next(i for i, step in enumerate(steps) if "-r /opt/intro-lm/requirements" in step)
+    copied = " ".join(step for step in steps[:installed] if step.startswith("COPY"))
+    sources = set(copied.split()) - {"COPY", "/opt/intro-lm/", "./"}
+    assert sources == {"requirements.txt", "constraints.txt", "pyproject.toml"}
+
+
+def test_context_leaves_out_what_git_ignores() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    left_out = (ROOT / ".dockerignore").read_text().split("\n")
+    names = {line.removeprefix("**/") for line in left_out}
+    assert {name.rstrip("/") for name in ignored} | {".git"} <= names
+
+
+def test_devcontainer_uses_the_same_dockerfile_folder_user_and_ports() -> None:
+    file = ROOT / ".devcontainer" / "devcontainer.json"
+    container = json.loads(file.read_text())
+    assert (file.parent / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"
+    assert (file.parent / container["build"]["context"]).resolve() == ROOT
+    assert [container["workspaceFolder"]] == values("WORKDIR")
+    assert [container["remoteUser"]] == values("USER")
+    assert [" ".join(map(str, container["forwardPorts"]))] == values("EXPOSE")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def get(port: int, path: str, token: str = "") -> tuple[int, bytes]:
+    """The status and body of an answer, waited for while nothing listens yet."""
+    end = time.monotonic() + 60
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"token {token}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        finally:
+            connection.close()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Started:
+    process: subprocess.Popen[bytes]
+    lab_port: int
+    tensorboard_port: int
+    log: Path
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    """The script as tini starts it, in a process group of its own, over a folder with one run."""
+    if sys.platform == "win32":
+        pytest.skip("the script runs in a Linux container, and replaces its own process")
+    with SummaryWriter(str(tmp_path / "runs" / "a run")) as writer:
+        writer.add_scalar("loss", 1.0)
+    # Jupyter refuses root, which a container's user is not, and a test's user may be.
+    config = tmp_path / ".jupyter" / "jupyter_server_config.py"
+    config.parent.mkdir()
+    config.write_text("c.ServerApp.allow_root = True\n")
+    lab_port, tensorboard_port = free_port(), free_port()
+    ports = [f"--lab-port={lab_port}", f"--tensorboard-port={tensorboard_port}"]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(START_LAB), *ports],
+            cwd=tmp_path,
+            env=ours | {"HOME": str(tmp_path)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    yield Started(process, lab_port, tensorboard_port, tmp_path / "log")
+    if process.poll() is None or listens(tensorboard_port):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_start_script_serves_lab_behind_a_token_and_tensorboard_over_the_runs(
+    started: Started,
+) -> None:
+    check = [sys.executable, str(START_LAB), "--check", f"--lab-port={started.lab_port}"]
+    assert get(started.lab_port, "/api")[0] == 200
+    assert subprocess.run(check).returncode == 0
+    assert get(started.lab_port, "/api/contents")[0] == 403
+    log = started.log.read_text()
+    said = re.search(rf"http://127\.0\.0\.1:{started.lab_port}/lab/tree/\S+\?token=(\w+)", log)
+    assert said is not None, log
+    assert get(started.lab_port, "/api/contents", token=said[1])[0] == 200
+    end = time.monotonic() + 60  # TensorBoard answers before it has read what is there
+    while (runs := get(started.tensorboard_port, "/data/runs")[1]) == b"[]":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert json.loads(runs) == ["a run"]
+    # A folder that isn't the curriculum, as with a wrong -v, is said to be none.
+    assert "does not hold the curriculum" in log
+
+
+def test_sigterm_stops_both_servers_within_ten_seconds(started: Started) -> None:
+    get(started.lab_port, "/api")
+    get(started.tensorboard_port, "/")
+    os.killpg(started.process.pid, signal.SIGTERM)  # what `tini -g` does
+    assert started.process.wait(timeout=10) == 0
+    assert not listens(started.lab_port)
+    assert not listens(started.tensorboard_port)
+
+
+def test_health_check_fails_where_nothing_answers() -> None:
+    check = [sys.executable, str(START_LAB), "--check", f"--lab-port={free_port()}"]
+    assert subprocess.run(check).returncode == 1
