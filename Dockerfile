@@ -12,7 +12,7 @@
 # GPU:   docker build --build-arg TORCH=cuda -t intro-lm .   and   docker run --gpus all …
 #
 # Another command runs in place of JupyterLab:   docker run --rm -v "$PWD:/work" intro-lm make test
-# Chromium is left out (it would add some hundred MB), so tests that open a browser are skipped.
+# Chromium is left out, to keep the image small, so tests that open a browser are skipped.
 
 FROM python:3.11-slim-trixie
 
@@ -29,7 +29,7 @@ RUN useradd --create-home --uid 1000 --shell /bin/bash intern \
     && git config --system safe.directory /work
 
 RUN python -m venv /opt/venv
-# MAKEFLAGS lets `make` use this environment and set up none: a .venv in the mounted folder is the host's.
+# With MAKEFLAGS `make` uses this environment and sets up none; a mounted .venv is the host's.
 ENV PATH=/opt/venv/bin:$PATH \
     MAKEFLAGS="VENV=/opt/venv READY=" \
     HOME=/home/intern \
@@ -60,7 +60,7 @@ RUN set -eu; \
     python -c "import runpy, sys, sysconfig; \
 cuda = runpy.run_path(sysconfig.get_path('purelib') + '/torch/version.py')['cuda']; \
 sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TORCH, got one with CUDA: {cuda}')"; \
-    rm -r /opt/venv/lib/python3.*/site-packages/torch/test
+    rm -rf /opt/venv/lib/python3.*/site-packages/torch/test
 
 # requirements.txt ends with `-e .`: a stub stands for the package here, and the real one takes its
 # place below, or with the mounted folder.
