@@ -45,6 +45,8 @@ COPY pyproject.toml ./
 # reached, pip is asked, in case a mirror or a folder of yours holds a CPU build. Torch's own tests
 # are compiled programs that nothing here calls, and go.
 ARG TORCH=cpu
+# The pins hold for every pip here, also where a machine's own pip settings name others.
+ARG PIP_CONSTRAINT=/opt/intro-lm/constraints.txt
 RUN set -eu; \
     torch=$(grep '^torch==' /opt/intro-lm/requirements.txt); \
     case "$TORCH" in \
