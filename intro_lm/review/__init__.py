@@ -3,7 +3,7 @@
 `python -m intro_lm review` goes this way, and each step is a module:
 
     submissions   what is to be read: notebooks, folders, git refs
-    stored        a notebook as it is stored, read without trust
+    stored        a notebook as it is stored, read without trust; texts shows nothing hidden
     curriculum    the notebook that it was made from, in the version it was made from
     comparison    the cells added, edited, moved, deleted, and the difference in each
     trust         whether the stored outputs are one run from top to bottom

@@ -13,7 +13,8 @@ from typing import Any
 import intro_lm
 from intro_lm.review import curriculum
 from intro_lm.review.page import html, in_a_word
-from intro_lm.review.report import NotebookReview, Reviewed, Settings, review
+from intro_lm.review.report import review
+from intro_lm.review.reviews import NotebookReview, Reviewed, Settings
 from intro_lm.review.submissions import find
 
 

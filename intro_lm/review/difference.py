@@ -8,7 +8,7 @@ from typing import Any
 
 import nbdime
 
-from intro_lm.review.stored import MOST_SHOWN, visible
+from intro_lm.review.texts import MOST_SHOWN, visible
 
 CONTEXT = 2  # unchanged lines that are shown around changed ones
 MOST_LINES = 200  # of one difference

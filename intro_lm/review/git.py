@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from intro_lm.review.stored import visible
+from intro_lm.review.texts import visible
 
 
 class GitError(ValueError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from intro_lm.review.stored import visible
+from intro_lm.review.texts import visible
 
 
 class Meaning(NamedTuple):

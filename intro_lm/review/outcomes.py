@@ -9,7 +9,8 @@ from typing import Any
 from IPython.core.inputtransformer2 import TransformerManager
 
 from intro_lm.review.marks import Mark, quoted
-from intro_lm.review.stored import Cell, Notebook, Text, records, sha256
+from intro_lm.review.stored import Cell, Notebook, records
+from intro_lm.review.texts import Text, sha256
 
 OUTCOMES = ("correct", "not yet", "not attempted")
 NOT_CHECKED = "not checked"

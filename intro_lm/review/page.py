@@ -21,7 +21,7 @@ from intro_lm.review.curriculum import Curriculum
 from intro_lm.review.marks import MEANINGS, Mark
 from intro_lm.review.numbers import HEADLINES, less_is_better
 from intro_lm.review.pictures import as_data
-from intro_lm.review.report import NotebookReview, Reviewed
+from intro_lm.review.reviews import NotebookReview, Reviewed
 
 SYMBOLS = {"good": "✓", "note": "·", "look": "!", "correct": "✓", "not yet": "✗"}
 Line = tuple[str, str, list[Mark]]

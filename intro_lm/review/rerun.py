@@ -23,7 +23,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from intro_lm.review.marks import Mark, at_cells
 from intro_lm.review.outcomes import NOT_CHECKED, Outcome, outcomes
-from intro_lm.review.stored import Cell, Notebook, Output, Text, UnreadableError, parse
+from intro_lm.review.stored import Cell, Notebook, Output, UnreadableError, parse
+from intro_lm.review.texts import Text
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 # Fractions that differ by less than this share are the same but for the machine; training gives

@@ -14,34 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intro_lm.records import KEY
+from intro_lm.review.texts import Text, one_line, sha256, shortened
 
 MOST_BYTES = 100_000_000
 MOST_CELLS = 1_000
-MOST_SHOWN = 6_000  # characters of one text; a notebook's own longest output has some 3,000
 MOST_OUTPUTS = 30  # of one cell
 MOST_COUNT = 10_000_000  # no kernel counts so far
 MOST_RECORDS = 500  # outputs of one cell that are looked at for what the package stored
 LARGE = 1_000_000  # bytes that one cell's outputs may hold before it is worth a mark
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# What a text could hide behind: controls, direction marks, zero-width characters, surrogates.
-INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\u034f\u1160\u2800\u3164\uffa0\U000e0000-\U000e01ef]"
-)
 CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
 
 class UnreadableError(ValueError):
     """A file is not a notebook that can be read; the message says why."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text to show: every character visible, and at most `MOST_SHOWN` of them."""
-
-    shown: str
-    left_out: int = 0  # characters
-    mime: str = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -150,30 +135,6 @@ def raw(content: bytes) -> dict[str, Any]:
             f"it has {len(stored['cells']):,} cells; more than {MOST_CELLS:,} are not read"
         )
     return stored
-
-
-def visible(text: str) -> str:
-    """A text without terminal colours, in which what can't be seen is written as its code."""
-    plain = ANSI.sub("", text).replace("\r\n", "\n")
-    return INVISIBLE.sub(lambda hidden: f"\\u{{{ord(hidden[0]):x}}}", plain)
-
-
-def one_line(text: str) -> str:
-    """A name, in which line breaks are visible too."""
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def shortened(text: str, mime: str = "text/plain") -> Text:
-    """The beginning and the end of a text, where the whole is too long to show."""
-    left_out = len(text) - MOST_SHOWN
-    if left_out <= 0:
-        return Text(visible(text), 0, one_line(mime))
-    ends = text[: MOST_SHOWN * 2 // 3], text[-MOST_SHOWN // 3 :]
-    return Text(visible("\n⋯\n".join(ends)), left_out, one_line(mime))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _cell(number: int, stored: Any) -> Cell:

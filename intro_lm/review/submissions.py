@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from intro_lm.review import git
-from intro_lm.review.stored import MOST_BYTES, UnreadableError, one_line
+from intro_lm.review.stored import MOST_BYTES, UnreadableError
+from intro_lm.review.texts import one_line
 
 
 @dataclass(frozen=True)

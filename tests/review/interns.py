@@ -11,7 +11,7 @@ import nbformat
 
 from intro_lm.exercises import exercises
 from intro_lm.records import KEY
-from intro_lm.review.stored import sha256
+from intro_lm.review.texts import sha256
 from tools.fill_exercises import fill
 from tools.notebooks import execute
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from intro_lm.review.curriculum import Curriculum, Lesson
-from intro_lm.review.report import NotebookReview, Settings, review_notebook
+from intro_lm.review.report import review_notebook
+from intro_lm.review.reviews import NotebookReview, Settings
 from intro_lm.review.stored import Notebook, parse
 from intro_lm.review.submissions import Source
 

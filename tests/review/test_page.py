@@ -15,7 +15,8 @@ from PIL import Image
 from intro_lm.review.curriculum import Curriculum, Lesson
 from intro_lm.review.page import html
 from intro_lm.review.pictures import as_data
-from intro_lm.review.report import Settings, review
+from intro_lm.review.report import review
+from intro_lm.review.reviews import Settings
 from intro_lm.review.stored import parse
 from intro_lm.review.submissions import Source, Submission
 from tests.review.makers import code, failed, printed, reviewed, shown, stored, text

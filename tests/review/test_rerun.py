@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from intro_lm.review.rerun import rerun
-from intro_lm.review.stored import sha256
+from intro_lm.review.texts import sha256
 from tests.review.makers import code, failed, printed, reviewed, shown, stored, text, write
 
 TINY = (  # a picture of one pixel

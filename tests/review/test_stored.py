@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from intro_lm.__main__ import main
 from intro_lm.review import stored as module
-from intro_lm.review.stored import (
-    MOST_OUTPUTS,
-    MOST_SHOWN,
-    UnreadableError,
-    one_line,
-    parse,
-    shortened,
-    visible,
-)
+from intro_lm.review.stored import MOST_OUTPUTS, UnreadableError, parse
+from intro_lm.review.texts import MOST_SHOWN, one_line, shortened, visible
 from tests.review.makers import code, failed, notebook, printed, reviewed, shown, stored, write
 
 DEEP = '{"cells": [{"cell_type": "code", "outputs": ' + "[" * 200_000 + "]" * 200_000 + "}]}"
@@ -189,7 +182,7 @@ CELLS = st.fixed_dictionaries(
 def test_whatever_cells_hold_a_review_and_its_page_come_of_it(cells):
     from intro_lm.review.curriculum import Curriculum
     from intro_lm.review.page import html
-    from intro_lm.review.report import Reviewed
+    from intro_lm.review.reviews import Reviewed
     from intro_lm.review.submissions import Submission
 
     base = stored(

@@ -8,7 +8,8 @@ import pytest
 
 from intro_lm.__main__ import main
 from intro_lm.review import curriculum
-from intro_lm.review.report import Settings, review
+from intro_lm.review.report import review
+from intro_lm.review.reviews import Settings
 from intro_lm.review.submissions import find
 from tests.review import interns
 
