@@ -8,8 +8,8 @@ its values and checks none: with one thread, and the first seed once more with t
 differ in the last digits, as they do between machines. Whole numbers must be the same every time
 and are promised exactly. Any other number is promised as a band: the mean, and six standard
 deviations to each side (over 8 seeds that is about the 99.9% prediction interval of a normally
-distributed value), at least 0.002, which is more than processors differ by in rounding, also where
-a solver stops at a tolerance.
+distributed value), at least 0.004: twice what a solver that stops at a tolerance gave otherwise in
+a container, whose C library is another. Narrower bands in the file were laid before that was seen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tools.notebooks import ANSI, ROOT, SOURCE, execute, read
 EXPECTED = ROOT / "intro_lm" / "expected.toml"
 SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
 STANDARD_DEVIATIONS = 6
-LEAST_HALF_WIDTH = 0.002
+LEAST_HALF_WIDTH = 0.004
 HEADER = (
     "# Written by tools/measure_bands.py and, where a name begins with full, by\n"
     "# tools/measure_runs.py; do not edit by hand. See the first one's head for what a band is.\n"

@@ -84,6 +84,11 @@ def numbers(notebook: Notebook) -> list[Number]:
     return list(found.values())
 
 
+def is_inside(name: str, value: float) -> bool:
+    """Whether a number is where `expected.toml` has it, if it has it at all."""
+    return _judged(name, value, 0).verdict == "inside"
+
+
 def marks(found: Iterable[Number]) -> list[Mark]:
     outside = [number for number in found if number.outside]
     if not outside:

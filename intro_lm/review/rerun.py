@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from intro_lm.review.marks import Mark, at_cells
+from intro_lm.review.numbers import is_inside
 from intro_lm.review.outcomes import NOT_CHECKED, Outcome, outcomes
 from intro_lm.review.stored import Cell, Notebook, Output, UnreadableError, parse
 from intro_lm.review.texts import Text
@@ -166,24 +167,28 @@ def _verdict(stored: Cell, now: Cell) -> str:
     if "downloads" in stored.tags and stored.gave and not now.gave:
         return "not compared"  # the data can't be had here
     ignored = "nbval-ignore-output" in stored.tags
-    numbers = (
-        [each.record.get("value") for each in stored.outputs],
-        [each.record.get("value") for each in now.outputs],
-    )
     if stored.gave == now.gave:
-        return "the same" if numbers[0] == numbers[1] else _of_numbers(*numbers)
+        return "the same" if _numbers(stored) == _numbers(now) else _of_numbers(stored, now)
     if _close(stored, now, CLOSE_IF_IGNORED if ignored else CLOSE):
         return "close"
     return "not compared" if ignored else "differs"
 
 
-def _of_numbers(before: list[Any], now: list[Any]) -> str:
-    """The verdict where only the numbers differ that `expect` stored beside its lines."""
-    pairs = [(a, b) for a, b in zip(before, now, strict=False) if a != b]
-    known = all(isinstance(x, int | float) for pair in pairs for x in pair)
-    if known and all(_near(float(a), float(b), CLOSE_IF_IGNORED) for a, b in pairs):
-        return "close"
-    return "differs"
+def _numbers(cell: Cell) -> dict[str, float]:
+    """The numbers that `expect` stored beside its lines, by their names."""
+    return {
+        each.record["number"]: each.record["value"]
+        for each in cell.outputs
+        if "number" in each.record and "value" in each.record
+    }
+
+
+def _of_numbers(stored: Cell, now: Cell) -> str:
+    """The verdict where only those differ: a band is wide enough for another machine's digits."""
+    before, after = _numbers(stored), _numbers(now)
+    numbers = [*before.items(), *after.items()]
+    same_names = before.keys() == after.keys()
+    return "close" if same_names and all(is_inside(*each) for each in numbers) else "differs"
 
 
 def _close(stored: Cell, now: Cell, share: float) -> bool:

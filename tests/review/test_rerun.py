@@ -143,6 +143,15 @@ def test_a_number_that_was_typed_in_is_not_reproduced():
         assert again.verdicts == {1: verdict}
 
 
+def test_a_number_with_other_digits_inside_its_band_is_close():
+    source = "from intro_lm.expected import expect; expect('01.mlp.validation_loss', 2.29)"
+    line = "01.mlp.validation_loss: between 2.2697 and 2.3049, as expected"
+    for value, verdict in ((2.29, "the same"), (2.28, "close"), (2.11, "differs")):
+        record = {"number": "01.mlp.validation_loss", "value": value, "version": "0.1.0"}
+        again = rerun(stored(code(source, shown(record, text_plain=line))), 30, 1)
+        assert again.verdicts == {1: verdict}
+
+
 def test_nothing_is_executed_unless_asked_for_and_then_in_a_folder_that_goes(tmp_path):
     trace = tmp_path / "trace.txt"
     source = f"import os; open({str(trace)!r}, 'w').write(os.getcwd()); open('left', 'w').close()"
