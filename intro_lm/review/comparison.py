@@ -94,7 +94,7 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
     gone = sorted(set(range(1, len(base.cells) + 1)) - set(pairs.values()))
     for number in gone:
         cell = base.cells[number - 1]
-        _insert(changes, Change("deleted", None, number, cell, whole("-", cell.source)), pairs)
+        _insert(changes, Change("deleted", None, number, cell, whole("-", cell.source)))
     known = {cell.id for cell in base.cells}
     lost = sum(cell.id in known for cell in own.cells) < IDS_LOST * len(own.cells)
     return Comparison(tuple(changes), pairs, lost and bool(pairs))
@@ -222,7 +222,7 @@ def _for_nbdime(notebook: Notebook, ids: list[str], by_likeness: bool) -> Any:
     return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
 
 
-def _insert(changes: list[Change], deleted: Change, pairs: dict[int, int]) -> None:
+def _insert(changes: list[Change], deleted: Change) -> None:
     """Put a deletion where it would be read: before what follows it in the base."""
     assert deleted.base is not None
     after = [n for n, change in enumerate(changes) if (change.base or 0) > deleted.base]

@@ -24,6 +24,7 @@ from intro_lm.review.pictures import as_data
 from intro_lm.review.reviews import NotebookReview, Reviewed
 
 SYMBOLS = {"good": "✓", "note": "·", "look": "!", "correct": "✓", "not yet": "✗"}
+RUNS = ("as given out", "clean run", "by hand")
 Line = tuple[str, str, list[Mark]]
 MOST_CHANGES = 60  # of one notebook
 MOST_NAMED = 24  # notebooks to look at; the table has them all
@@ -46,6 +47,7 @@ def html(found: Sequence[Reviewed], curriculum: Curriculum, executed: bool) -> s
         "symbols": SYMBOLS,
         "as_data": as_data,
         "in_a_word": in_a_word,
+        "level": level,
         "HEADLINES": HEADLINES,
         "less_is_better": less_is_better,
     }
@@ -69,8 +71,15 @@ def in_a_word(review: NotebookReview) -> str:
     pressing = [mark.kind for mark in review.marks if mark.level == "look"]
     if pressing:
         return pressing[0] + (f" +{len(pressing) - 1}" if len(pressing) > 1 else "")
-    runs = [mark.kind for mark in review.marks if mark.kind in ("clean run", "by hand")]
+    runs = [mark.kind for mark in review.marks if mark.kind in RUNS]
     return runs[0] if runs else "empty"
+
+
+def level(review: NotebookReview) -> str:
+    """The level whose symbol stands beside that word."""
+    if any(mark.level == "look" for mark in review.marks):
+        return "look"
+    return "good" if review.trusted else "note"
 
 
 def _with(found: Sequence[Reviewed], wanted: Callable[[Mark], bool]) -> list[Line]:

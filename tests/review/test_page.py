@@ -273,6 +273,11 @@ def test_changed_cells_their_outputs_and_figures_stand_in_the_page():
     assert "secret of the curriculum" not in page
 
 
+def test_a_notebook_that_nobody_ran_is_called_so_and_is_no_alarm():
+    row = page_of(submission("anna", BASE)).split("<tbody>")[1].split("</tbody>")[0]
+    assert 'class="symbol note" aria-hidden="true">·</span>as given out</a>' in row
+
+
 def test_where_there_is_nothing_to_look_at_the_page_says_so():
     assert "Nothing that a tool could find" in page_of(submission("anna", BASE))
 
