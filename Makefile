@@ -21,7 +21,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	@touch $@
 
 notebooks: $(READY) ## execute every notebook into build/notebooks, with an index.html
-	$(BIN)/python tools/notebooks.py run
+	$(BIN)/python -m course run
 
 test: lint ## lint, unit tests, and every notebook strictly compared with its stored outputs
 	$(TWO_AT_ONCE)
@@ -39,7 +39,7 @@ lab: $(READY) ## open JupyterLab at notebook 00
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
 
 record: $(READY) ## re-execute the notebooks in place, to commit their outputs
-	$(BIN)/python tools/notebooks.py record --times
+	$(BIN)/python -m course record --times
 
 bands: $(READY) ## measure expected.toml again, over several seeds (about an hour)
 	$(BIN)/python tools/measure_bands.py

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         actions.add_parser(action, help=purpose).add_argument("name", metavar="NAME")
     search = commands.add_parser("sweep", help="search hyperparameters; goes on where it stopped")
     search.add_argument(
-        "space", metavar="SPACE.toml", help="what to search: see intro_lm.sweep_file"
+        "space", metavar="SPACE.toml", help="what to search: see intro_lm.search.sweep_file"
     )
     search.add_argument("--study", required=True, help="the study's file, or a database's URL")
     search.add_argument("--name", default="sweep", help="which study of a database (sweep)")
@@ -29,19 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     with_own_flags = {
         "train": "train a model",
         "sample": "write texts with one",
-        "review": "the mentor's report on executed notebooks",
     }
     for name, purpose in with_own_flags.items():
         commands.add_parser(name, help=purpose, add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command in ("train", "sample"):
-        from intro_lm.commands import run
+        from intro_lm.cli.train import run
 
         return run(chosen.command, rest)
-    if chosen.command == "review":
-        from intro_lm.review.command import run as run_review
-
-        return run_review(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if chosen.command == "doctor":
@@ -53,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def doctor() -> int:
     """Print what the machine has; 1 if something needs a remedy."""
-    from intro_lm.doctor import examine, report
+    from intro_lm.cli.doctor import examine, report
 
     findings = examine()
     print(report(findings))
@@ -75,7 +70,7 @@ def list_datasets() -> int:
 def dataset_named(name: str, action: str) -> int:
     """Fetch one dataset, or show what it holds; 1 if it is unknown or can't be had."""
     from intro_lm import data
-    from intro_lm.data.summary import summarise
+    from intro_lm.cli.summary import summarise
 
     try:
         corpus = data.load(name)
@@ -92,8 +87,8 @@ def dataset_named(name: str, action: str) -> int:
 def run_sweep(chosen: argparse.Namespace) -> int:
     """Run or go on with a sweep and print its best trial; 1 if it can't be run, 130 if stopped."""
     from intro_lm import data
-    from intro_lm.sweep import SweepFailedError, sweep
-    from intro_lm.sweep_file import read_sweep
+    from intro_lm.search.study import SweepFailedError, sweep
+    from intro_lm.search.sweep_file import read_sweep
 
     in_database = "://" in chosen.study
     study_path = Path(chosen.study)

@@ -18,8 +18,8 @@ import pytest
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tools.check_notebooks import problems, tags
-from tools.downloads import dataset_of_cells, fetch
+from course.notebooks.check import problems, tags
+from course.notebooks.downloads import dataset_of_cells, fetch
 
 NBVAL = "0.11.0"
 if metadata.version("nbval") != NBVAL:

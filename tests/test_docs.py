@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from intro_lm.expected import bands
-from tools.check_notebooks import PRECISE
+from course.expected import bands
+from course.notebooks.check import PRECISE
 from tools.results import BEGIN, END, README, ROOT, ROWS, times, with_table
 
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

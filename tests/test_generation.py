@@ -7,7 +7,7 @@ from torch import nn
 from intro_lm.data import PaddedBatches, StreamBatches, Vocabulary, context_windows
 from intro_lm.generation import generate
 from intro_lm.models import MLP, Bigram, KneserNey, RecurrentLM
-from intro_lm.training import Settings, train
+from intro_lm.training import TrainingSettings, train
 
 
 class Spells(nn.Module):
@@ -248,7 +248,7 @@ def test_a_model_of_running_text_writes_on_over_line_ends_until_it_draws_a_bound
     vocabulary = Vocabulary.from_texts([rhyme])
     stream = StreamBatches.from_texts(vocabulary, [rhyme * 40], batch_size=8, length=32)
     model = RecurrentLM(len(vocabulary), hidden_size=64, generator=torch.Generator().manual_seed(0))
-    train(model, stream, Settings(steps=120, device="cpu", clip_norm=1.0), progress=False)
+    train(model, stream, TrainingSettings(steps=120, device="cpu", clip_norm=1.0), progress=False)
     (text,) = generate(model, vocabulary, 1, prompt="\n\nthree", max_length=600, temperature=0)
     assert len(text) == 600
     assert text in "\n\n" + rhyme[rhyme.index("three") :] + rhyme * 10

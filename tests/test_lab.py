@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
 
-from intro_lm.data import Batches
-from intro_lm.exercises import exercise
-from intro_lm.training import Settings, Tracker, train
+from course.exercises import exercise
+from intro_lm.data import WindowBatches
+from intro_lm.training import Tracker, TrainingSettings, train
 from tests.lab_server import PATIENCE, ROOT, lab
 from tools import screenshot
 
@@ -100,7 +100,7 @@ def pictures(cell: dict[str, Any]) -> int:
 
 def outcome(cell: dict[str, Any]) -> dict[str, Any]:
     """What a check stores of an exercise, beside the words that it shows."""
-    records = [output.get("metadata", {}).get("intro_lm", {}) for output in cell.get("outputs", [])]
+    records = [output.get("metadata", {}).get("course", {}) for output in cell.get("outputs", [])]
     return next((record for record in records if "exercise" in record), {})
 
 
@@ -205,14 +205,14 @@ def test_tensorboard_shows_the_curves_of_a_run(page, tmp_path, windows, make_mod
     tracker = Tracker(tmp_path / "runs" / "first")
     history = train(
         make_model(),
-        Batches(*windows, batch_size=64),
-        Settings(steps=20, log_every=5, evaluate_every=5),
-        validation=Batches(*windows, shuffle=False),
+        WindowBatches(*windows, batch_size=64),
+        TrainingSettings(steps=20, log_every=5, evaluate_every=5),
+        validation=WindowBatches(*windows, shuffle=False),
         tracker=tracker,
         progress=False,
     )
     tracker.close("success")
-    final = history.records[-1].scalars()
+    final = history.entries[-1].scalars()
     assert set(final) >= {"loss/train", "loss/validation", "learning_rate", "tokens_per_second"}
     with screenshot.tensorboard(tmp_path / "runs") as address:
         page.goto(address)

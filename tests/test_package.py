@@ -76,7 +76,7 @@ sys.exit(main(["doctor"]))
 
 
 def test_doctor_gives_each_problem_its_remedy(monkeypatch):
-    from intro_lm import doctor
+    from intro_lm.cli import doctor
 
     monkeypatch.setattr(doctor, "LEAST_DISK", 1e9)
     monkeypatch.setattr(doctor, "PACKAGES", ("torch", "no-such-package"))

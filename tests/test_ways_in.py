@@ -111,7 +111,7 @@ def test_a_cached_environment_is_that_of_these_requirements_and_this_python(work
 
 
 def test_the_executed_notebooks_are_kept_from_where_make_puts_them(workflow):
-    from tools.notebooks import BUILD
+    from course.notebooks.execute import BUILD
 
     for job in ("make", "newest"):
         (kept,) = (s for s in steps(workflow, job) if "upload-artifact@" in s.get("uses", ""))

@@ -24,16 +24,18 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from intro_lm import data
-from intro_lm.data import Batches
+from intro_lm.data import WindowBatches
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
-from intro_lm.training import Record, Settings, train
+from intro_lm.training import HistoryEntry, TrainingSettings, train
 from tools import benchmark_data, benchmark_lstm, benchmark_sweep
 
 CONTEXT_LENGTH = 3
 LECTURE_STEPS = 200_000
 EVALUATE_LECTURE_EVERY = 1000
-PACKAGE = Settings(device="cpu", steps=300, learning_rate=0.03, evaluate_every=50, log_every=50)
+PACKAGE = TrainingSettings(
+    device="cpu", steps=300, learning_rate=0.03, evaluate_every=50, log_every=50
+)
 BATCH_SIZE = 1024
 
 
@@ -117,8 +119,8 @@ def package_seconds(task: Task, seed: int) -> float:
     """Seconds until the package reaches the target, building the model and evaluations included."""
     watch = Stopwatch(task.target)
     model = MLP(27, CONTEXT_LENGTH, generator=torch.Generator().manual_seed(seed))
-    batches = Batches(*task.train, batch_size=BATCH_SIZE, seed=seed)
-    validation = Batches(*task.validation, batch_size=8192, shuffle=False)
+    batches = WindowBatches(*task.train, batch_size=BATCH_SIZE, seed=seed)
+    validation = WindowBatches(*task.validation, batch_size=8192, shuffle=False)
     train(model, batches, PACKAGE, validation=validation, tracker=watch, progress=False)
     if watch.seconds == float("inf"):
         reached = evaluate(model, validation.epoch(0))
@@ -144,10 +146,10 @@ def time_to_loss(repeats: int) -> None:
     print(f"median ratio {statistics.median(ratios):.1f}")
 
 
-def bare_speed(batches: Batches, steps: int) -> float:
+def bare_speed(batches: WindowBatches, steps: int) -> float:
     """Steps a second of the barest loop with the package's operations."""
     model = MLP(27, CONTEXT_LENGTH)
-    settings = Settings(device="cpu", steps=steps)
+    settings = TrainingSettings(device="cpu", steps=steps)
     optimizer = torch.optim.AdamW(
         model.parameters(), 0.02, betas=(0.9, 0.99), weight_decay=0.0, fused=True
     )
@@ -166,13 +168,13 @@ def bare_speed(batches: Batches, steps: int) -> float:
     return steps / (time.perf_counter() - start)
 
 
-def package_speed(batches: Batches, steps: int) -> float:
+def package_speed(batches: WindowBatches, steps: int) -> float:
     """Steps a second of the package's loop, with its records and its progress bar's bookkeeping."""
     model = MLP(27, CONTEXT_LENGTH)
     start = time.perf_counter()
-    settings = Settings(device="cpu", steps=steps)
+    settings = TrainingSettings(device="cpu", steps=steps)
     history = train(model, batches, settings, progress=False)
-    last: Record = history.records[-1]
+    last: HistoryEntry = history.entries[-1]
     assert last.step == steps
     return steps / (time.perf_counter() - start)
 
@@ -180,7 +182,7 @@ def package_speed(batches: Batches, steps: int) -> float:
 def loop_overhead(repeats: int) -> None:
     names = task("names", 0.0)
     for batch_size, steps in ((32, 4000), (1024, 400)):
-        batches = Batches(*names.train, batch_size=batch_size)
+        batches = WindowBatches(*names.train, batch_size=batch_size)
         ratios = []
         for _ in range(repeats):
             bare, package = bare_speed(batches, steps), package_speed(batches, steps)

@@ -89,10 +89,10 @@ def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
 
 def batches_of(
     lines: list[str], vocabulary: data.AnyVocabulary, into: str, seed: int
-) -> data.AnyBatches:
+) -> data.Batches:
     if into == "windows":
         windows = data.context_windows(vocabulary, lines, CONTEXT_LENGTH)
-        return data.Batches(*windows, batch_size=8192, seed=seed)
+        return data.WindowBatches(*windows, batch_size=8192, seed=seed)
     if into == "padded":
         return data.PaddedBatches.from_texts(vocabulary, lines, batch_size=256, seed=seed)
     return data.StreamBatches.from_texts(vocabulary, lines, batch_size=64, length=128, seed=seed)

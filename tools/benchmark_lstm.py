@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from intro_lm.data import StreamBatches, Vocabulary
 from intro_lm.generation import generate
 from intro_lm.models import RecurrentLM
-from intro_lm.training import Settings, train
+from intro_lm.training import TrainingSettings, train
 from intro_lm.training.device import cpu_has_bfloat16
 from intro_lm.training.optimizers import make_optimizer
 
@@ -68,8 +68,8 @@ class Case:
         stream = torch.randint(1, VOCABULARY_SIZE, (tokens + 1,), dtype=torch.int32)
         return StreamBatches(stream, torch.tensor([0, tokens]), self.rows, LENGTH)
 
-    def settings(self, steps: int) -> Settings:
-        return Settings(
+    def settings(self, steps: int) -> TrainingSettings:
+        return TrainingSettings(
             device="cpu",
             steps=steps,
             clip_norm=1.0,

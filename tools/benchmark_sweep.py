@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from intro_lm.study_storage import counted, open_study
-from intro_lm.sweep import training_seconds
+from intro_lm.search.storage import counted, open_study
+from intro_lm.search.study import training_seconds
 
 TRIALS = 40
 SPACE = """

@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from intro_lm.expected import RECORD_TO
-from tools.notebooks import ANSI, ROOT, SOURCE, execute, read
+from course.expected import RECORD_TO
+from course.notebooks.execute import ANSI, ROOT, SOURCE, execute, read
 
-EXPECTED = ROOT / "intro_lm" / "expected.toml"
+EXPECTED = ROOT / "course" / "expected.toml"
 SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
 STANDARD_DEVIATIONS = 6
 LEAST_HALF_WIDTH = 0.004

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from course.notebooks.execute import ROOT
 from intro_lm.evaluation import difference_interval
 from tools.measure_bands import EXPECTED, entry, write
-from tools.notebooks import ROOT
 
 LSTM = (
     "--model lstm --layers 2 --hidden-size 192 --embedding-size 48 --token-dropout 0.12 "

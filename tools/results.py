@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from intro_lm.expected import bands
+from course.expected import bands
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -127,7 +127,7 @@ def _time(name: str) -> str:
 
 
 def times() -> dict[str, dict[str, float]]:
-    """What `tools/notebooks.py record` measured for each notebook, by its name."""
+    """What `course/notebooks/execute.py record` measured for each notebook, by its name."""
     return tomllib.loads(TIMES.read_text(encoding="utf-8"))
 
 

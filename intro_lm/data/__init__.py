@@ -1,6 +1,6 @@
 """Where text comes from, and how it becomes tensors."""
 
-from intro_lm.data.batches import IGNORED, Batches, context_windows
+from intro_lm.data.batches import IGNORED, Batches, WindowBatches, context_windows
 from intro_lm.data.bundled import names
 from intro_lm.data.catalogue import available, describe, load, running_text, texts
 from intro_lm.data.downloads import DatasetUnavailableError
@@ -19,12 +19,9 @@ from intro_lm.data.streams import StreamBatches
 from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
 
-AnyBatches = Batches | PaddedBatches | LabelledBatches | StreamBatches  # what training reads
-
 __all__ = [
     "BOUNDARY",
     "IGNORED",
-    "AnyBatches",
     "AnyVocabulary",
     "Batches",
     "DatasetUnavailableError",
@@ -33,6 +30,7 @@ __all__ = [
     "StreamBatches",
     "Subwords",
     "Vocabulary",
+    "WindowBatches",
     "available",
     "class_names",
     "context_windows",

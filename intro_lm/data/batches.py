@@ -5,13 +5,43 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
+
+
+class Batches(Protocol):
+    """What training reads: pairs (inputs, targets) in an order that seed and epoch decide alone.
+
+    Batch number k of epoch e is the same whenever it is asked for, so a resumed run needs no saved
+    loader state.
+    """
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether each row goes on in the next batch, so that a model carries its state there."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch, from batch `start` on.
+
+        Yields:
+            `inputs` and `targets`, two `LongTensor`s; positions that don't count hold -100 in
+            `targets`.
+        """
+
+    def to(self, device: torch.device | str) -> Batches:
+        """The same batches, resident on `device`."""
+
+    def fingerprint(self) -> str:
+        """A short digest of data and order, by which a resumed run recognises its own data."""
+
 
 IGNORED = -100  # the target of positions that don't count
 
@@ -54,7 +84,7 @@ def context_windows(
 
 
 @dataclass(frozen=True, eq=False)
-class Batches:
+class WindowBatches:
     """Pairs of tensors, cut into batches in an order that depends on `seed` and epoch alone.
 
     Batch number k of epoch e is the same whenever and wherever it is asked for, so a resumed run
@@ -85,7 +115,7 @@ class Batches:
             raise ValueError("the corpus is empty: there are no examples to make batches of")
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """WindowBatches in an epoch."""
         return -(-len(self.inputs) // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -100,7 +130,7 @@ class Batches:
         for first in range(start * size, len(inputs), size):
             yield inputs[first : first + size], targets[first : first + size]
 
-    def to(self, device: torch.device | str) -> Batches:
+    def to(self, device: torch.device | str) -> WindowBatches:
         """The same batches, resident on `device`."""
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 

@@ -31,7 +31,7 @@ class PaddedBatches:
     rows are filled up on the right, with boundaries in the inputs and -100 in the targets, so no
     padding reaches a loss. To pad little, shuffled texts are sorted by length in pools of 100
     batches, and the batches are shuffled again (the bucketing of Sutskever et al. 2014,
-    section 3.4). The order depends on `seed` and epoch alone, as that of `Batches` does.
+    section 3.4). The order depends on `seed` and epoch alone, as that of `WindowBatches` does.
 
     Args:
         stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
@@ -68,7 +68,7 @@ class PaddedBatches:
         return cls(*token_stream(vocabulary, texts), batch_size, shuffle, seed)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """WindowBatches in an epoch."""
         return -(-(len(self.starts) - 1) // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -160,7 +160,7 @@ class LabelledBatches:
         return cls(stream, starts, ids, batch_size, shuffle, seed, max_length)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """WindowBatches in an epoch."""
         return -(-len(self.labels) // self.batch_size)
 
     @property

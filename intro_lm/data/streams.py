@@ -79,7 +79,7 @@ class StreamBatches:
         return cls(*token_stream(vocabulary, texts), batch_size, length, shuffle, seed)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """WindowBatches in an epoch."""
         return -(-self._columns() // self.length)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:

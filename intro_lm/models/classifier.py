@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intro_lm.models.lstm import CELLS, OUTPUT_SCALE, RecurrentLM
+from intro_lm.models.recurrent import CELLS, OUTPUT_SCALE, RecurrentLM
 
 BOUNDARY = 0  # the id that stands before a text and after it, for both vocabularies
 

@@ -127,7 +127,7 @@ def pruned_curves(trials: Sequence[FrozenTrial], title: str, axes: Axes | None =
 def seed_noise(values: Mapping[str, Sequence[float]], title: str, axes: Axes | None = None) -> Axes:
     """Each setting's losses under several seeds, with their mean ± one standard deviation.
 
-    The lowest mean is on top. Settings whose bars overlap may differ by luck alone.
+    The lowest mean is on top. TrainingSettings whose bars overlap may differ by luck alone.
 
     Args:
         values: by setting, a loss for each seed.

@@ -3,23 +3,23 @@
 from intro_lm.training.checkpoint import CheckpointError, load_weights
 from intro_lm.training.device import choose_device
 from intro_lm.training.fine_tuning import FineTuning, fine_tune
-from intro_lm.training.history import History, Record
+from intro_lm.training.history import History, HistoryEntry
 from intro_lm.training.loop import NonFiniteLossError, train
 from intro_lm.training.optimizers import ParameterGroup
 from intro_lm.training.range_test import learning_rate_range_test
-from intro_lm.training.settings import Settings
-from intro_lm.training.tracking import Recorder, Tracker, load_runs
+from intro_lm.training.settings import TrainingSettings
+from intro_lm.training.tracking import Logger, Tracker, load_runs
 
 __all__ = [
     "CheckpointError",
     "FineTuning",
     "History",
+    "HistoryEntry",
+    "Logger",
     "NonFiniteLossError",
     "ParameterGroup",
-    "Record",
-    "Recorder",
-    "Settings",
     "Tracker",
+    "TrainingSettings",
     "choose_device",
     "fine_tune",
     "learning_rate_range_test",

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from intro_lm.data import AnyBatches
+from intro_lm.data import Batches
 from intro_lm.training.device import get_random_state, set_random_state
 
 FILENAME = "checkpoint.safetensors"
@@ -48,7 +48,7 @@ class Checkpoint:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         settings: dict[str, Any],
-        batches: AnyBatches,
+        batches: Batches,
     ) -> None:
         self.folder = Path(folder)
         self.path = self.folder / FILENAME

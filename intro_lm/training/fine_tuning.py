@@ -1,8 +1,8 @@
 """Fine-tuning a pretrained model: the new layers first, and the lower ones later and gently.
 
 The recipe is ULMFiT's (Howard and Ruder 2018, sections 3.2 and 3.3). Its third part, a learning
-rate that rises fast and falls slowly, is the schedule `one-cycle` of `Settings`, but that this one
-ends at 0 and theirs at 1/32 of the peak.
+rate that rises fast and falls slowly, is the schedule `one-cycle` of the settings, except that this
+one ends at 0 and theirs at 1/32 of the peak.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from intro_lm.data import AnyBatches, LabelledBatches
+from intro_lm.data import Batches, LabelledBatches
 from intro_lm.training.history import History
 from intro_lm.training.loop import train
 from intro_lm.training.optimizers import ParameterGroup
-from intro_lm.training.settings import Settings, is_number
+from intro_lm.training.settings import TrainingSettings, is_number
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class FineTuning:
 
 def fine_tune(
     model: nn.Module,
-    batches: AnyBatches,
-    settings: Settings,
+    batches: Batches,
+    settings: TrainingSettings,
     fine_tuning: FineTuning | None = None,
     **options: Any,
 ) -> History:

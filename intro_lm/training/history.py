@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Record:
+class HistoryEntry:
     """What one line of the history holds. Losses are means in nats a token.
 
     `train_loss` is the mean over the steps since the record before, each batch's loss taken before
@@ -38,25 +38,41 @@ class History:
 
     device: str = "cpu"
     precision: str = "float32"
-    records: list[Record] = field(default_factory=list)
+    entries: list[HistoryEntry] = field(default_factory=list)
 
     @property
     def train_losses(self) -> list[tuple[int, float]]:
         """(step, loss) of every record."""
-        return [(record.step, record.train_loss) for record in self.records]
+        return [(entry.step, entry.train_loss) for entry in self.entries]
 
     @property
     def validation_losses(self) -> list[tuple[int, float]]:
         """(step, loss) of every evaluation."""
         return [
-            (record.step, record.validation_loss)
-            for record in self.records
-            if record.validation_loss is not None
+            (entry.step, entry.validation_loss)
+            for entry in self.entries
+            if entry.validation_loss is not None
         ]
+
+    @property
+    def train_loss(self) -> float:
+        """The last training loss."""
+        return self.entries[-1].train_loss
+
+    @property
+    def validation_loss(self) -> float:
+        """The last validation loss.
+
+        Raises:
+            ValueError: nothing was evaluated.
+        """
+        if not self.validation_losses:
+            raise ValueError("there is no validation loss; give train(…, validation=batches)")
+        return self.validation_losses[-1][1]
 
     def summary(self) -> str:
         """The latest losses in one line."""
-        parts = [f"train {self.train_losses[-1][1]:.4f}"]
+        parts = [f"train {self.train_loss:.4f}"]
         if self.validation_losses:
-            parts.append(f"validation {self.validation_losses[-1][1]:.4f}")
+            parts.append(f"validation {self.validation_loss:.4f}")
         return ", ".join(parts)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from intro_lm.data import AnyBatches
+from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy, evaluate
 from intro_lm.training.checkpoint import Checkpoint
 from intro_lm.training.device import choose_device, choose_precision, random_state
-from intro_lm.training.history import History, Record
+from intro_lm.training.history import History, HistoryEntry
 from intro_lm.training.optimizers import (
     ParameterGroup,
     describe_groups,
@@ -26,8 +26,8 @@ from intro_lm.training.optimizers import (
     prepare_step,
     unfrozen_afterwards,
 )
-from intro_lm.training.settings import Settings
-from intro_lm.training.tracking import Recorder
+from intro_lm.training.settings import TrainingSettings
+from intro_lm.training.tracking import Logger
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -36,13 +36,13 @@ class NonFiniteLossError(ArithmeticError):
 
 def train(
     model: nn.Module,
-    batches: AnyBatches,
-    settings: Settings | None = None,
+    batches: Batches,
+    settings: TrainingSettings | None = None,
     *,
     loss: Loss = cross_entropy,
     parameter_groups: Sequence[ParameterGroup] | None = None,
-    validation: AnyBatches | None = None,
-    tracker: Recorder | None = None,
+    validation: Batches | None = None,
+    tracker: Logger | None = None,
     checkpoint_dir: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -77,7 +77,7 @@ def train(
         NonFiniteLossError: training diverged; the checkpoint is the last good one.
         KeyboardInterrupt: Ctrl-C was pressed; the step under way was finished first.
     """
-    settings = settings or Settings()
+    settings = settings or TrainingSettings()
     if resume and checkpoint_dir is None:
         raise ValueError("resume=True needs checkpoint_dir, the folder of the run to go on with")
     device = choose_device(settings.device)
@@ -109,7 +109,7 @@ def train(
                 )
             if checkpoint.exists():
                 step, losses, state, records = checkpoint.restore(device)
-                history.records = [Record(**record) for record in records]
+                history.entries = [HistoryEntry(**record) for record in records]
         if tracker is not None:
             tracker.start(step)
 
@@ -158,14 +158,16 @@ def train(
                                 loss,
                                 carry_state=validation.carries_state,
                             )
-                    history.records.append(Record(step, train_loss, validation_loss, rate, speed))
+                    history.entries.append(
+                        HistoryEntry(step, train_loss, validation_loss, rate, speed)
+                    )
                     losses.clear()
                     bar.set_postfix_str(history.summary())
                     if tracker is not None:
-                        tracker.log(step, history.records[-1].scalars())
+                        tracker.log(step, history.entries[-1].scalars())
                 stop = interrupted.is_set()
                 if (save or stop) and checkpoint is not None:
-                    records = [asdict(record) for record in history.records]
+                    records = [asdict(record) for record in history.entries]
                     checkpoint.save(step, losses, state, records)
                 if log or evaluation:
                     clock, tokens = time.perf_counter(), 0

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from intro_lm.training.settings import Settings, is_number
+from intro_lm.training.settings import TrainingSettings, is_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class ParameterGroup:
 
 def make_optimizer(
     model: nn.Module,
-    settings: Settings,
+    settings: TrainingSettings,
     device: torch.device,
     groups: Sequence[ParameterGroup] | None = None,
 ) -> torch.optim.Optimizer:

@@ -8,16 +8,16 @@ import math
 
 from torch import nn
 
-from intro_lm.data import AnyBatches
+from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.training.device import choose_device
 from intro_lm.training.optimizers import make_optimizer
-from intro_lm.training.settings import Settings
+from intro_lm.training.settings import TrainingSettings
 
 
 def learning_rate_range_test(
     model: nn.Module,
-    batches: AnyBatches,
+    batches: Batches,
     *,
     lowest: float = 1e-4,
     highest: float = 1.0,
@@ -36,16 +36,18 @@ def learning_rate_range_test(
         batches: what to train on.
         lowest, highest: the first and the last rate.
         steps: how many rates.
-        optimizer: `adamw` or `sgd`, as in `Settings`.
+        optimizer: `adamw` or `sgd`, as in `TrainingSettings`.
         loss: from (logits, targets) to the mean loss of a batch.
-        device: as in `Settings`.
+        device: as in `TrainingSettings`.
 
     Returns:
         The rates, and the loss of each step before its update.
     """
     if not 0 < lowest < highest < math.inf:
         raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
-    settings = Settings(steps=steps, learning_rate=highest, optimizer=optimizer, device=device)
+    settings = TrainingSettings(
+        steps=steps, learning_rate=highest, optimizer=optimizer, device=device
+    )
     place = choose_device(device)
     model = copy.deepcopy(model).to(place).train()
     batches = batches.to(place)

@@ -11,7 +11,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How to train. The defaults are the baseline recipe of notebook 01.
 
     Args:

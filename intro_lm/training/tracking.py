@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EVENT_FILES = "events.out.tfevents.*"
 
 
-class Recorder(Protocol):
+class Logger(Protocol):
     """What `train` hands its records to: a `Tracker`, or anything else with these two methods."""
 
     def start(self, step: int) -> None:

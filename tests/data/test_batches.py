@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intro_lm.data import Batches, Vocabulary, context_windows
+from intro_lm.data import Vocabulary, WindowBatches, context_windows
 
 
 def windows_by_hand(vocabulary, texts, context_length):
@@ -40,19 +40,19 @@ def test_an_empty_corpus_is_refused():
     with pytest.raises(ValueError, match="corpus is empty"):
         context_windows(Vocabulary("a"), [], 3)
     with pytest.raises(ValueError, match="corpus is empty"):
-        Batches(torch.empty(0, 3), torch.empty(0))
+        WindowBatches(torch.empty(0, 3), torch.empty(0))
 
 
 @pytest.mark.parametrize("batch_size", [0, -4, float("nan")])
 def test_a_batch_size_that_is_no_count_is_refused(batch_size):
     with pytest.raises(ValueError, match=f"batch_size is {batch_size}"):
-        Batches(torch.zeros(5, 3), torch.zeros(5), batch_size=batch_size)
+        WindowBatches(torch.zeros(5, 3), torch.zeros(5), batch_size=batch_size)
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 3))
 def test_an_epoch_holds_each_example_once_with_its_target(examples, batch_size, epoch):
     inputs = torch.arange(examples)
-    batches = Batches(inputs, inputs * 10, batch_size=batch_size, seed=5)
+    batches = WindowBatches(inputs, inputs * 10, batch_size=batch_size, seed=5)
     parts = list(batches.epoch(epoch))
     assert len(parts) == len(batches)
     seen = torch.cat([part for part, _ in parts])
@@ -61,28 +61,28 @@ def test_an_epoch_holds_each_example_once_with_its_target(examples, batch_size, 
 
 
 def test_epochs_differ_in_order_and_each_can_be_entered_anywhere():
-    batches = Batches(torch.arange(100), torch.arange(100), batch_size=7, seed=1)
+    batches = WindowBatches(torch.arange(100), torch.arange(100), batch_size=7, seed=1)
     first, second = (torch.cat([x for x, _ in batches.epoch(e)]) for e in (0, 1))
     assert not first.equal(second)
     later = torch.cat([x for x, _ in batches.epoch(1, start=3)])
     assert later.equal(second[21:])
-    other = Batches(torch.arange(100), torch.arange(100), batch_size=7, seed=2)
+    other = WindowBatches(torch.arange(100), torch.arange(100), batch_size=7, seed=2)
     assert not torch.cat([x for x, _ in other.epoch(0)]).equal(first)
 
 
 def test_without_shuffling_the_order_is_as_given():
-    batches = Batches(torch.arange(10), torch.arange(10), batch_size=3, shuffle=False)
+    batches = WindowBatches(torch.arange(10), torch.arange(10), batch_size=3, shuffle=False)
     assert torch.cat([x for x, _ in batches.epoch(4)]).tolist() == list(range(10))
 
 
 def test_the_fingerprint_tells_data_and_order_apart():
     x = torch.arange(10)
     prints = {
-        Batches(x, x).fingerprint(),
-        Batches(x, x.flip(0)).fingerprint(),
-        Batches(x, x, batch_size=5).fingerprint(),
-        Batches(x, x, seed=1).fingerprint(),
-        Batches(x, x, shuffle=False).fingerprint(),
+        WindowBatches(x, x).fingerprint(),
+        WindowBatches(x, x.flip(0)).fingerprint(),
+        WindowBatches(x, x, batch_size=5).fingerprint(),
+        WindowBatches(x, x, seed=1).fingerprint(),
+        WindowBatches(x, x, shuffle=False).fingerprint(),
     }
     assert len(prints) == 5
-    assert Batches(x.clone(), x.clone()).fingerprint() in prints
+    assert WindowBatches(x.clone(), x.clone()).fingerprint() in prints

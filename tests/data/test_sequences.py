@@ -14,12 +14,12 @@ from torch import nn
 from intro_lm.data import (
     BOUNDARY,
     IGNORED,
-    Batches,
     LabelledBatches,
     PaddedBatches,
     StreamBatches,
     Subwords,
     Vocabulary,
+    WindowBatches,
     context_windows,
 )
 from intro_lm.evaluation import cross_entropy, evaluate
@@ -32,7 +32,7 @@ some_texts = st.lists(st.text("abc", max_size=9), min_size=1, max_size=12)
 def every_kind(texts, vocabulary=LETTERS, **options):
     """All four kinds of batches of the same texts."""
     return [
-        Batches(*context_windows(vocabulary, texts, 2), **options),
+        WindowBatches(*context_windows(vocabulary, texts, 2), **options),
         PaddedBatches.from_texts(vocabulary, texts, **options),
         LabelledBatches.from_texts(vocabulary, texts, [len(t) % 3 for t in texts], **options),
         StreamBatches.from_texts(vocabulary, texts, length=4, **options),

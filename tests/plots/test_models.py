@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from intro_lm import plots
-from intro_lm.training import History, Record
+from intro_lm.training import History, HistoryEntry
 
 
 def history(*validation):
-    records = [Record(10 * n, 3.0 - n, v, 0.1, 1.0) for n, v in enumerate(validation, 1)]
-    return History(records=records)
+    records = [HistoryEntry(10 * n, 3.0 - n, v, 0.1, 1.0) for n, v in enumerate(validation, 1)]
+    return History(entries=records)
 
 
 def test_losses_draw_both_curves_and_name_each_run_once(axes):

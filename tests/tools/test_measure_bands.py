@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.notebook_makers import cell, notebook, save
+from tests.course.notebooks.makers import cell, notebook, save
 
 ROOT = Path(__file__).parents[2]
 MEASURED = """
-from intro_lm.expected import expect
+from course.expected import expect
 expect("01.number", 3)
 expect("01.loss", 2.0 + 0.01 * SEED)
 expect("01.steady", 1.25)

@@ -6,9 +6,11 @@ from torch import nn
 
 from intro_lm.data import BOUNDARY, LabelledBatches, PaddedBatches, StreamBatches
 from intro_lm.evaluation import cross_entropy
-from intro_lm.training import Settings, train
+from intro_lm.training import TrainingSettings, train
 
-SETTINGS = Settings(steps=40, log_every=20, evaluate_every=20, checkpoint_every=10, device="cpu")
+SETTINGS = TrainingSettings(
+    steps=40, log_every=20, evaluate_every=20, checkpoint_every=10, device="cpu"
+)
 
 
 class Recurrent(nn.Module):

@@ -9,10 +9,12 @@ from safetensors.torch import load_file
 from intro_lm.data import IGNORED, PaddedBatches, StreamBatches
 from intro_lm.evaluation import cross_entropy, evaluate, evaluate_bits
 from intro_lm.models import RecurrentLM
-from intro_lm.training import NonFiniteLossError, Settings, train
+from intro_lm.training import NonFiniteLossError, TrainingSettings, train
 from intro_lm.training.device import choose_precision, cpu_has_bfloat16
 
-SETTINGS = Settings(steps=40, log_every=8, evaluate_every=20, checkpoint_every=7, device="cpu")
+SETTINGS = TrainingSettings(
+    steps=40, log_every=8, evaluate_every=20, checkpoint_every=7, device="cpu"
+)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ class Watched(RecurrentLM):
 def test_state_is_carried_through_an_epoch_and_starts_anew_with_the_next(vocabulary, stream):
     model = Watched(len(vocabulary), embedding_size=4, hidden_size=4)
     epoch = len(stream)
-    train(model, stream, Settings(steps=2 * epoch + 2, device="cpu"), progress=False)
+    train(model, stream, TrainingSettings(steps=2 * epoch + 2, device="cpu"), progress=False)
     for step, began in enumerate(model.began):
         if step % epoch == 0:
             assert began is None
@@ -56,7 +58,7 @@ def test_state_is_not_carried_where_rows_do_not_go_on(vocabulary, some_names, st
     padded = PaddedBatches.from_texts(vocabulary, some_names[:50], batch_size=10)
     for batches in (padded, replace(stream, carries_state=False)):
         model = Watched(len(vocabulary), embedding_size=4, hidden_size=4)
-        train(model, batches, Settings(steps=4, device="cpu"), progress=False)
+        train(model, batches, TrainingSettings(steps=4, device="cpu"), progress=False)
         assert model.began == [None] * 4
 
 
@@ -76,7 +78,7 @@ def test_validation_while_training_carries_state_of_its_own(build, vocabulary, s
     model, alone = build(), build()
     history = train(model, stream, settings, validation=validation, progress=False)
     expected = evaluate(model, validation.epoch(0), carry_state=True)
-    assert history.validation_losses[-1][1] == pytest.approx(expected, abs=1e-6)
+    assert history.validation_loss == pytest.approx(expected, abs=1e-6)
     train(alone, stream, settings, progress=False)
     for watched, unwatched in zip(model.parameters(), alone.parameters(), strict=True):
         assert watched.equal(unwatched)
@@ -128,7 +130,7 @@ def test_padded_words_and_streams_train_with_the_same_loop(build, vocabulary, so
         StreamBatches.from_texts(vocabulary, others, batch_size=16, length=8),
     ):
         model = build(hidden_size=32)
-        train(model, batches, Settings(steps=150, device="cpu"), progress=False)
+        train(model, batches, TrainingSettings(steps=150, device="cpu"), progress=False)
         assert evaluate(model, validation.epoch(0)) < 2.6
 
 
@@ -161,7 +163,7 @@ def test_training_in_bfloat16_ends_within_a_hundredth_of_float32(build, vocabula
     losses = {}
     for precision in ("float32", "bfloat16"):
         model = build(hidden_size=64)
-        settings = Settings(steps=150, precision=precision, device="cpu")
+        settings = TrainingSettings(steps=150, precision=precision, device="cpu")
         history = train(model, batches, settings, progress=False)
         assert history.precision == precision
         losses[precision] = evaluate(model, batches.epoch(0))

@@ -6,15 +6,15 @@ import textwrap
 import pytest
 import torch
 
-from intro_lm.data import Batches
-from intro_lm.training import CheckpointError, Settings, load_weights, train
+from intro_lm.data import WindowBatches
+from intro_lm.training import CheckpointError, TrainingSettings, load_weights, train
 
-QUICK = Settings(steps=10, checkpoint_every=5)
+QUICK = TrainingSettings(steps=10, checkpoint_every=5)
 
 
 @pytest.fixture
 def batches(windows):
-    return Batches(*windows, batch_size=64)
+    return WindowBatches(*windows, batch_size=64)
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ def test_resuming_another_models_run_is_refused_and_loses_nothing(folder, make_m
 
 
 def test_another_runs_settings_are_refused_with_both_values(folder, make_model, batches):
-    other = Settings(steps=10, checkpoint_every=5, learning_rate=0.5)
+    other = TrainingSettings(steps=10, checkpoint_every=5, learning_rate=0.5)
     with pytest.raises(CheckpointError, match=r"its learning_rate is 0.02, yours is 0.5"):
         train(make_model(), batches, other, checkpoint_dir=folder, resume=True, progress=False)
 
 
 def test_another_runs_data_are_refused(folder, make_model, windows):
-    other = Batches(*windows, batch_size=64, seed=1)
+    other = WindowBatches(*windows, batch_size=64, seed=1)
     with pytest.raises(CheckpointError, match="its data is"):
         train(make_model(), other, QUICK, checkpoint_dir=folder, resume=True, progress=False)
 
@@ -98,10 +98,10 @@ FILLS = """
     import resource, sys, torch
     from intro_lm import data
     from intro_lm.models import MLP
-    from intro_lm.training import Settings, train
+    from intro_lm.training import TrainingSettings, train
     names = data.names()[::20]
     vocabulary = data.Vocabulary.from_texts(names)
-    batches = data.Batches(*data.context_windows(vocabulary, names, 3), batch_size=64)
+    batches = data.WindowBatches(*data.context_windows(vocabulary, names, 3), batch_size=64)
     model = MLP(len(vocabulary), hidden_size=64)
     room = {"left": 30}
 
@@ -111,7 +111,7 @@ FILLS = """
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
         return torch.nn.functional.cross_entropy(logits, targets)
 
-    settings = Settings(steps=60, checkpoint_every=20)
+    settings = TrainingSettings(steps=60, checkpoint_every=20)
     try:
         train(model, batches, settings, loss=loss, checkpoint_dir=sys.argv[1], progress=False)
     except OSError as error:

@@ -13,13 +13,13 @@ from intro_lm.training import (
     CheckpointError,
     FineTuning,
     ParameterGroup,
-    Settings,
+    TrainingSettings,
     fine_tune,
     train,
 )
 
 STEPS = 20
-SETTINGS = Settings(
+SETTINGS = TrainingSettings(
     steps=STEPS, learning_rate=0.05, weight_decay=0.1, log_every=6, checkpoint_every=3, device="cpu"
 )
 RECIPE = FineTuning(stage=0.2, rate_decay=2.0)

@@ -14,11 +14,18 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from intro_lm.data import Batches
+from intro_lm.data import WindowBatches
 from intro_lm.evaluation import cross_entropy
-from intro_lm.training import NonFiniteLossError, Settings, Tracker, load_runs, load_weights, train
+from intro_lm.training import (
+    NonFiniteLossError,
+    Tracker,
+    TrainingSettings,
+    load_runs,
+    load_weights,
+    train,
+)
 
-QUICK = Settings(steps=60, log_every=10, evaluate_every=20, checkpoint_every=25)
+QUICK = TrainingSettings(steps=60, log_every=10, evaluate_every=20, checkpoint_every=25)
 
 
 def weights(model):
@@ -31,14 +38,14 @@ def same(first, second):
 
 @pytest.fixture
 def batches(windows):
-    return Batches(*windows, batch_size=64)
+    return WindowBatches(*windows, batch_size=64)
 
 
 def test_training_follows_the_plain_loop_step_by_step(make_model, batches):
     """Over three epochs, each in an order of its own, with the learning rate of each step."""
     batches = replace(batches, batch_size=512)
     steps = 2 * len(batches) + 3
-    settings = Settings(steps=steps, learning_rate=0.5, optimizer="sgd")
+    settings = TrainingSettings(steps=steps, learning_rate=0.5, optimizer="sgd")
     model, plain = make_model(), make_model()
     train(model, batches, settings, progress=False)
     order = [*batches.epoch(0), *batches.epoch(1), *batches.epoch(2)][:steps]
@@ -53,14 +60,14 @@ def test_training_follows_the_plain_loop_step_by_step(make_model, batches):
 
 
 def test_the_loss_falls_and_the_history_says_so(make_model, batches, windows):
-    validation = Batches(*windows, batch_size=512, shuffle=False)
+    validation = WindowBatches(*windows, batch_size=512, shuffle=False)
     history = train(make_model(), batches, QUICK, validation=validation, progress=False)
-    assert [record.step for record in history.records] == [10, 20, 30, 40, 50, 60]
+    assert [record.step for record in history.entries] == [10, 20, 30, 40, 50, 60]
     assert [step for step, _ in history.validation_losses] == [20, 40, 60]
-    first, last = history.train_losses[0][1], history.train_losses[-1][1]
+    first, last = history.train_losses[0][1], history.train_loss
     assert last < first < math.log(27) + 0.1
-    assert all(record.tokens_per_second > 0 for record in history.records)
-    assert history.records[-1].learning_rate == pytest.approx(QUICK.learning_rate_at(59))
+    assert all(record.tokens_per_second > 0 for record in history.entries)
+    assert history.entries[-1].learning_rate == pytest.approx(QUICK.learning_rate_at(59))
 
 
 def test_two_runs_are_bitwise_equal(make_model, batches):
@@ -83,7 +90,7 @@ def test_the_settings_seed_decides_dropout(make_model, batches):
     runs = []
     for seed in (1, 1, 2):
         model = nn.Sequential(make_model(), nn.Dropout(0.5))
-        settings = Settings(steps=10, seed=seed)
+        settings = TrainingSettings(steps=10, seed=seed)
         train(model, batches, settings, progress=False)
         runs.append(weights(model))
     assert same(runs[0], runs[1])
@@ -123,7 +130,7 @@ def test_resuming_a_finished_run_returns_it_at_once(make_model, batches, tmp_pat
     history = train(model, batches, QUICK, checkpoint_dir=tmp_path, progress=False)
     again = make_model(seed=5)
     repeated = train(again, batches, QUICK, checkpoint_dir=tmp_path, resume=True, progress=False)
-    assert repeated.records == history.records
+    assert repeated.entries == history.entries
     assert same(weights(model), weights(again))
 
 
@@ -170,7 +177,7 @@ def test_weights_that_are_not_finite_end_the_run_and_are_never_saved(
             value.register_hook(lambda gradient: gradient * math.inf)
         return value
 
-    settings = Settings(steps=1)
+    settings = TrainingSettings(steps=1)
     with pytest.raises(NonFiniteLossError, match="not finite after step 1"):
         train(
             make_model(),
@@ -272,7 +279,7 @@ def test_training_works_on_a_thread_of_its_own(make_model, batches):
     )
     thread.start()
     thread.join()
-    assert finished[0].records[-1].step == 60
+    assert finished[0].entries[-1].step == 60
 
 
 def test_gradients_are_clipped_to_the_norm(make_model, batches):
@@ -284,7 +291,7 @@ def test_gradients_are_clipped_to_the_norm(make_model, batches):
             norms.append(torch.cat([g.flatten() for g in gradients]).norm().item())
             return super().step(closure)
 
-    settings = Settings(steps=5, clip_norm=0.01, optimizer="sgd")
+    settings = TrainingSettings(steps=5, clip_norm=0.01, optimizer="sgd")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "SGD", Watch)
         train(make_model(), batches, settings, progress=False)
@@ -294,19 +301,19 @@ def test_gradients_are_clipped_to_the_norm(make_model, batches):
 def test_bfloat16_stays_near_float32(make_model, batches):
     losses = {}
     for precision in ("float32", "bfloat16"):
-        settings = Settings(steps=60, precision=precision)
+        settings = TrainingSettings(steps=60, precision=precision)
         losses[precision] = train(make_model(), batches, settings, progress=False).train_losses[-1]
     assert losses["bfloat16"][1] == pytest.approx(losses["float32"][1], abs=0.02)
 
 
 def test_an_unusable_device_is_refused(make_model, batches):
     with pytest.raises(ValueError, match="device is 'warp'"):
-        train(make_model(), batches, Settings(device="warp"), progress=False)
+        train(make_model(), batches, TrainingSettings(device="warp"), progress=False)
 
 
 def test_tracked_run_reads_back_equal_to_the_history(make_model, batches, windows, tmp_path):
     tracker = Tracker(tmp_path / "runs" / "mlp")
-    validation = Batches(*windows, shuffle=False)
+    validation = WindowBatches(*windows, shuffle=False)
     history = train(
         make_model(), batches, QUICK, validation=validation, tracker=tracker, progress=False
     )
@@ -327,12 +334,12 @@ KILLED = """
     from pathlib import Path
     from intro_lm import data
     from intro_lm.models import MLP
-    from intro_lm.training import Settings, train
+    from intro_lm.training import TrainingSettings, train
     names = data.names()[::20]
     vocabulary = data.Vocabulary.from_texts(names)
-    batches = data.Batches(*data.context_windows(vocabulary, names, 3), batch_size=64)
+    batches = data.WindowBatches(*data.context_windows(vocabulary, names, 3), batch_size=64)
     model = MLP(len(vocabulary), hidden_size=16, generator=torch.Generator().manual_seed(0))
-    settings = Settings(steps=2000, log_every=20, checkpoint_every=15)
+    settings = TrainingSettings(steps=2000, log_every=20, checkpoint_every=15)
     steps = int(sys.argv[2])
 
     def loss(logits, targets):  # says when the steps are done after which the test kills the run

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from intro_lm.data import Batches
+from intro_lm.data import WindowBatches
 from intro_lm.training import learning_rate_range_test
 
 
@@ -9,7 +9,7 @@ def test_rates_grow_by_one_factor_and_the_model_stays_as_it_is(make_model, windo
     model = make_model()
     before = [parameter.clone() for parameter in model.parameters()]
     rates, losses = learning_rate_range_test(
-        model, Batches(*windows), lowest=1e-4, highest=1e-2, steps=5
+        model, WindowBatches(*windows), lowest=1e-4, highest=1e-2, steps=5
     )
     assert rates == pytest.approx([1e-4 * 10 ** (k / 2) for k in range(5)])
     assert len(losses) == 5
@@ -20,13 +20,13 @@ def test_rates_grow_by_one_factor_and_the_model_stays_as_it_is(make_model, windo
 
 def test_the_test_ends_when_the_loss_explodes(make_model, windows):
     rates, losses = learning_rate_range_test(
-        make_model(), Batches(*windows), highest=1e5, optimizer="sgd"
+        make_model(), WindowBatches(*windows), highest=1e5, optimizer="sgd"
     )
     assert len(rates) == len(losses) < 200
 
 
 @pytest.mark.parametrize(("lowest", "highest"), [(0, 1), (1, 0.1), (-1, 1), (1, float("nan"))])
 def test_rates_out_of_order_are_refused(make_model, lowest, highest):
-    batches = Batches(torch.zeros(4, 3, dtype=torch.long), torch.zeros(4, dtype=torch.long))
+    batches = WindowBatches(torch.zeros(4, 3, dtype=torch.long), torch.zeros(4, dtype=torch.long))
     with pytest.raises(ValueError, match="give 0 < lowest < highest"):
         learning_rate_range_test(make_model(), batches, lowest=lowest, highest=highest)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from intro_lm.training import Settings
+from intro_lm.training import TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ from intro_lm.training import Settings
 )
 def test_a_value_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is {value!r}"):
-        Settings(**{name: value})
+        TrainingSettings(**{name: value})
 
 
 def test_one_cycle_rises_to_the_rate_and_falls_towards_zero():
-    settings = Settings(steps=100, learning_rate=0.5, warmup=0.2)
+    settings = TrainingSettings(steps=100, learning_rate=0.5, warmup=0.2)
     rates = [settings.learning_rate_at(step) for step in range(100)]
     assert rates[:21] == sorted(rates[:21])
     assert rates[20:] == sorted(rates[20:], reverse=True)
@@ -42,5 +42,5 @@ def test_one_cycle_rises_to_the_rate_and_falls_towards_zero():
 
 
 def test_constant_stays():
-    settings = Settings(steps=10, learning_rate=0.5, schedule="constant")
+    settings = TrainingSettings(steps=10, learning_rate=0.5, schedule="constant")
     assert {settings.learning_rate_at(step) for step in range(10)} == {0.5}

@@ -10,9 +10,9 @@ import pytest
 import requests
 from PIL import Image
 
-from intro_lm.data import Batches
+from intro_lm.data import WindowBatches
 from intro_lm.models import MLP
-from intro_lm.training import Settings, Tracker, load_runs, train
+from intro_lm.training import Tracker, TrainingSettings, load_runs, train
 from tools import screenshot
 
 ROOT = Path(__file__).parents[2]
@@ -33,14 +33,14 @@ def runs(tmp_path_factory, windows, vocabulary):
         tracker = Tracker(folder / name)
         tracker.hyperparameters(values)
         rate, optimizer = values["learning_rate"], values["optimizer"]
-        settings = Settings(
+        settings = TrainingSettings(
             steps=20, log_every=5, evaluate_every=5, learning_rate=rate, optimizer=optimizer
         )
         histories[name] = train(
             MLP(len(vocabulary), hidden_size=16),
-            Batches(*windows, batch_size=64),
+            WindowBatches(*windows, batch_size=64),
             settings,
-            validation=Batches(*windows, shuffle=False),
+            validation=WindowBatches(*windows, shuffle=False),
             tracker=tracker,
             progress=False,
         )
@@ -76,7 +76,7 @@ def test_the_server_shows_the_runs_that_were_written(address):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_scalars_come_back_as_they_were_logged(address, runs, name):
-    records = runs[1][name].records
+    records = runs[1][name].entries
     assert len(records) == 4
     for tag in records[0].scalars():
         values = ask(address, "plugin/scalars/scalars", run=name, tag=tag)
@@ -105,7 +105,7 @@ def test_hyperparameters_and_final_loss_stand_in_a_row_a_run(address, runs):
         (metric,) = found[name]["metricValues"]
         assert metric["name"]["tag"] == "loss/validation"
         assert metric["trainingStep"] == 20
-        assert metric["value"] == pytest.approx(runs[1][name].validation_losses[-1][1])
+        assert metric["value"] == pytest.approx(runs[1][name].validation_loss)
 
 
 def test_the_experiment_names_hyperparameters_and_metric(address):
@@ -164,7 +164,7 @@ def test_a_browser_shows_the_runs_and_their_final_losses(
         assert word in shown
     numbers = [float(number) for number in re.findall(r"^\d+\.\d+$", shown, re.MULTILINE)]
     for name in RUNS:
-        final = runs[1][name].validation_losses[-1][1]
+        final = runs[1][name].validation_loss
         assert any(number == pytest.approx(final, abs=1e-4) for number in numbers)
     with Image.open(picture) as image:
         assert (image.format, image.size) == ("PNG", (1000, 700))

@@ -1,0 +1,1 @@
+"""What surrounds the notebooks: expected numbers, exercises, recording and checking, review."""

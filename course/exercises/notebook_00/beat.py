@@ -1,0 +1,118 @@
+"""Exercise 00.beat: predict the next letter better than our table of pairs."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, NotYet, call, same
+from intro_lm import data
+
+GOAL = 2.3  # nats per letter on the validation names
+
+
+def predict_next(
+    inputs: torch.Tensor, targets: torch.Tensor, contexts: torch.Tensor
+) -> torch.Tensor:
+    """Learn from examples which letter follows three others, and predict it for new contexts.
+
+    Args:
+        inputs: (N, 3) LongTensor, the three letters before each target, the latest on the right.
+        targets: (N,) LongTensor, the letter that follows.
+        contexts: (M, 3) LongTensor, for which to predict; some are not among `inputs`.
+
+    Returns:
+        (M, 27) float logits for the letter that follows each context.
+    """
+    mixture = torch.full((len(contexts), 27), 0.01 / 27)
+    for length, share in ((1, 0.14), (2, 0.35), (3, 0.5)):
+        places = 27 ** torch.arange(length)  # 1, 27, 729: reads the last letters as one number
+        rows = inputs[:, -length:] @ places  # (N,)
+        counts = torch.bincount(rows * 27 + targets, minlength=27 ** (length + 1)).view(-1, 27)
+        shares = (counts + 0.01) / (counts + 0.01).sum(1, keepdim=True)
+        mixture += share * shares[contexts[:, -length:] @ places]  # (M, 27)
+    return mixture.log()
+
+
+def loss_on_validation_names(answer: Answer) -> None:
+    """the loss on the validation names, which must be below 2.3 nats per letter"""
+    corpus = data.load("names")
+    vocabulary = data.Vocabulary.from_texts(corpus["train"]["text"])
+    inputs, targets = data.context_windows(vocabulary, corpus["train"]["text"], 3)
+    contexts, following = data.context_windows(vocabulary, corpus["validation"]["text"], 3)
+    logits = call(answer, inputs, targets, contexts)
+    if not isinstance(logits, torch.Tensor) or logits.shape != (len(contexts), 27):
+        same(logits, torch.zeros(len(contexts), 27))
+    logits = logits.detach().cpu().double()
+    if logits.isnan().any():
+        row = contexts[logits.isnan().any(1)][0]
+        raise NotYet(
+            "Some logits are nan. Most likely these contexts don't occur in the training names: "
+            "their counts are a row of zeros, and 0/0 is nan. Add something to each count, or fall "
+            "back on a shorter context",
+            {"first such context": f"{vocabulary.decode(row)!r}"},
+        )
+    if (logits >= 0).all() and ((logits.sum(1) - 1).abs() < 1e-3).all():
+        raise NotYet(
+            "These are probabilities, and logits are asked for. The logarithms of probabilities "
+            "are logits that give them back: add `.log()`"
+        )
+    losses = F.cross_entropy(logits, following, reduction="none")
+    if losses.isinf().any():
+        count = int(losses.isinf().sum())
+        raise NotYet(
+            f"At {count:,} of {len(losses):,} places the letter that came got the probability 0, "
+            "which makes the loss infinite. Leave a little for what was never seen"
+        )
+    loss = losses.mean().item()
+    if not loss < GOAL:
+        table = torch.ones(27, 27).index_put_(
+            (inputs[:, -1], targets), torch.tensor(1.0), accumulate=True
+        )
+        own = F.cross_entropy(table[contexts[:, -1]].log(), following).item()
+        raise NotYet(
+            f"The loss is {loss:.3f}, which is {loss - GOAL:.3f} above the goal. "
+            f"{_advice(loss, own)}",
+            {"goal": f"below {GOAL}", "got": f"{loss:.3f}", "our table of pairs": f"{own:.3f}"},
+        )
+
+
+def _advice(loss: float, own: float) -> str:
+    if loss > own + 0.02:
+        return (
+            "That is worse than our table of pairs. Is the latest letter taken from the right end, "
+            "`contexts[:, -1]`? A table that is far too large for the data does this as well"
+        )
+    if loss > own - 0.02:
+        return "That is what our table of pairs reaches; use the letters before the last one too"
+    return (
+        "It beats our table of pairs. Long contexts are precise and rare, short ones vague and "
+        "frequent: try to use several lengths together"
+    )
+
+
+BEAT = Exercise(
+    name="00.beat",
+    title="Beat our table of pairs",
+    minutes=60,
+    solved_by=predict_next,
+    why=(
+        "A table for contexts of three letters is precise where it has seen the context often, "
+        "and knows nothing where it hasn't; a table of pairs is vague and always there. Their "
+        "mixture is wrong less often than either. Each share is the weight of one table, the "
+        "shares add up to 1, and the bit that is left to all letters alike keeps every "
+        "probability above 0. Language models were built like this for decades; the "
+        "Kneser–Ney models of notebook 01 do it with more care."
+    ),
+    hints=(
+        "Count with two letters of context first: 27 × 27 rows, and "
+        "`inputs[:, -2] * 27 + inputs[:, -1]` is the number of a row. Add something to each "
+        "count. How much is best?",
+        "Three letters, 27 × 27 × 27 rows, are better where the context was seen often, and "
+        "worse elsewhere. Make the probabilities of one, two and three letters, each (M, 27).",
+        "Add up the three with shares that sum to nearly 1, say 0.14, 0.35 and 0.5, plus 0.01 "
+        "spread over all 27 letters, and return the logarithm.",
+    ),
+    checks=(loss_on_validation_names,),
+)

@@ -1,0 +1,204 @@
+"""Exercise 00.cross_entropy: the loss from logits of any size."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, Mistake, NotYet, call, compare
+from course.exercises.notebook_00.watching import Watch
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The mean negative log-likelihood of the right answers, from logits of any size.
+
+    Args:
+        logits: (B, V) floats, a row of scores for each example.
+        targets: (B,) LongTensor, which column of each row is the right answer.
+
+    Returns:
+        The mean over the B examples, in nats: a tensor without dimensions.
+    """
+    moved = logits - logits.max(1, keepdim=True).values  # (B, V), none above 0
+    log_sums = moved.exp().sum(1).log()  # (B,)
+    chosen = moved[torch.arange(len(targets)), targets]  # (B,)
+    return (log_sums - chosen).mean()
+
+
+def _picked(log_p: Tensor, targets: Tensor) -> Tensor:
+    return -log_p.gather(1, targets[:, None]).mean()
+
+
+def _positive(logits: Tensor, targets: Tensor) -> Tensor:
+    return -_picked(logits.log_softmax(1), targets)
+
+
+def _summed(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.log_softmax(1), targets) * len(targets)
+
+
+def _over_examples(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.log_softmax(0), targets)
+
+
+def _over_all(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.flatten().log_softmax(0).view_as(logits), targets)
+
+
+def _without_keepdim(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked((logits.exp() / logits.exp().sum(1)).log(), targets)
+
+
+def _without_keepdim_in_logs(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits - logits.logsumexp(1), targets)
+
+
+def _twice(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.softmax(1).log_softmax(1), targets)
+
+
+def _not_normalised(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits, targets)
+
+
+def _without_log(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.softmax(1), targets)
+
+
+def _all_columns(logits: Tensor, targets: Tensor) -> Tensor:
+    return -logits.log_softmax(1)[:, targets].mean()
+
+
+def _log_of_mean(logits: Tensor, targets: Tensor) -> Tensor:
+    return -logits.softmax(1).gather(1, targets[:, None]).mean().log()
+
+
+def _overflows(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked((logits.exp() / logits.exp().sum(1, keepdim=True)).log(), targets)
+
+
+def _overflows_in_sum(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits - logits.exp().sum(1, keepdim=True).log(), targets)
+
+
+def _log_of_zero(logits: Tensor, targets: Tensor) -> Tensor:
+    return _picked(logits.softmax(1).log(), targets)
+
+
+def _one_largest(logits: Tensor, targets: Tensor) -> Tensor:
+    moved = logits - logits.max()
+    return _picked(moved - moved.exp().sum(1, keepdim=True).log(), targets)
+
+
+TOO_LARGE = (
+    "`exp` of a large number is inf in 32 bits, and inf/inf is nan. Take each row's largest logit "
+    "from all of that row first: the probabilities stay the same, and no `exp` exceeds 1"
+)
+KEEPDIM = (
+    "The sums are lined up with the columns: the trap of broadcasting. `keepdim=True` keeps each "
+    "sum beside its own row"
+)
+ONE_LARGEST = (
+    "One largest logit is taken from all rows. A row that lies far below it becomes all zeros "
+    "after `exp`: take from each row its own largest"
+)
+MISTAKES = (
+    Mistake(
+        _log_of_zero,
+        "The probability is so small that 32 bits make it 0, and log 0 is -inf. Don't go through "
+        "the probability: log p is the logit minus the logarithm of the sum",
+    ),
+    Mistake(_overflows, TOO_LARGE),
+    Mistake(_overflows_in_sum, TOO_LARGE),
+    Mistake(_positive, "The sign is missing: log p is negative, and the loss is minus log p"),
+    Mistake(_twice, "The softmax is done twice: its probabilities are taken for logits again"),
+    Mistake(
+        _not_normalised,
+        "A logit is not yet a log-probability: the logarithm of the sum of the row's `exp` has to "
+        "be taken from it",
+    ),
+    Mistake(_without_log, "The logarithm is missing: the loss is minus log p, and not minus p"),
+    Mistake(
+        _over_examples,
+        "The softmax goes down the columns, over the examples. Each row is a distribution: sum "
+        "along direction 1",
+    ),
+    Mistake(_over_all, "One sum over the whole table; each row is a distribution of its own"),
+    Mistake(_without_keepdim, KEEPDIM),
+    Mistake(_without_keepdim_in_logs, KEEPDIM),
+    Mistake(
+        _all_columns,
+        "`[:, targets]` takes all targets from every row. Each row has one target: "
+        "`[torch.arange(len(targets)), targets]` pairs them",
+    ),
+    Mistake(_summed, "This is the sum over the examples; the loss is their mean"),
+    Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
+    Mistake(_one_largest, ONE_LARGEST),
+)
+
+
+def _compare_losses(answer: Answer, *cases: tuple[list[list[float]], list[int]]) -> None:
+    for logits, targets in cases:
+        arguments = (torch.tensor(logits), torch.tensor(targets))
+        compare(answer, cross_entropy, arguments, MISTAKES)
+
+
+def loss_of_one_example(answer: Answer) -> None:
+    """the loss of one example with three logits"""
+    _compare_losses(answer, ([[1.0, 2.0, 0.5]], [0]))
+
+
+def loss_of_a_batch(answer: Answer) -> None:
+    """the mean over a batch, also where it has as many rows as columns"""
+    square = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [2.0, 2.5, -2.0]]
+    _compare_losses(answer, (square, [0, 2, 0]), (square[:2], [1, 1]))
+
+
+def loss_of_large_logits(answer: Answer) -> None:
+    """logits of 1000 and of -1000, alone and in one batch"""
+    large, small = [1000.0, 0.0, 0.0], [-1000.0, -1001.0, -1000.0]
+    _compare_losses(
+        answer,
+        ([large], [0]),
+        ([large], [1]),
+        ([small], [1]),
+        ([[1000.0, 999.0, 1.0], small], [1, 0]),
+    )
+
+
+def loss_without_ours(answer: Answer) -> None:
+    """that it does the work itself, without `F.cross_entropy`"""
+    with Watch(F.cross_entropy) as watch:
+        call(answer, torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([0]))
+    if watch.seen:
+        raise NotYet(
+            "`F.cross_entropy` did it. Write it with `exp`, `sum` and `log`, and keep PyTorch's to "
+            "compare yours with"
+        )
+
+
+CROSS_ENTROPY = Exercise(
+    name="00.cross_entropy",
+    title="Cross-entropy from logits",
+    minutes=15,
+    solved_by=cross_entropy,
+    why=(
+        "The logarithm of the softmax is the logit minus the logarithm of the sum of the row's "
+        "`exp`, so the loss needs no probability, which could be rounded to 0. Taking the same "
+        "number from all logits of a row multiplies numerator and denominator by the same "
+        "factor and changes nothing; with the row's largest, the largest `exp` is 1, so that "
+        "none overflows and the sum is at least 1. `torch.logsumexp`, `log_softmax` and "
+        "`F.cross_entropy` all do this."
+    ),
+    hints=(
+        "Write -log of the softmax as a difference: which part depends on the right answer, "
+        "and which on the whole row?",
+        "The loss of a row is `log(sum(exp(z))) - z[target]`. "
+        "`logits[torch.arange(len(targets)), targets]` picks one logit from each row.",
+        "Begin with `moved = logits - logits.max(1, keepdim=True).values`. Then "
+        "`moved.exp().sum(1).log()` minus the chosen entries of `moved`, and the mean.",
+    ),
+    checks=(loss_of_one_example, loss_of_a_batch, loss_of_large_logits, loss_without_ours),
+)

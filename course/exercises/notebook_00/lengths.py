@@ -1,0 +1,93 @@
+"""Exercise 00.lengths: count the letters of each name in a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, Mistake, compare
+
+
+def name_lengths(batch: torch.Tensor) -> torch.Tensor:
+    """Count the letters of each name.
+
+    Args:
+        batch: (B, T) LongTensor, one name a row: ids of letters, filled up with 0 on the right.
+
+    Returns:
+        (B,) LongTensor, how many letters each name has.
+    """
+    return (batch != 0).sum(1)
+
+
+def _by_column(batch: Tensor) -> Tensor:
+    return (batch != 0).sum(0)
+
+
+def _sum_of_ids(batch: Tensor) -> Tensor:
+    return batch.sum(1)
+
+
+def _padding(batch: Tensor) -> Tensor:
+    return (batch == 0).sum(1)
+
+
+def _all_together(batch: Tensor) -> Tensor:
+    return (batch != 0).sum()
+
+
+def _width(batch: Tensor) -> Tensor:
+    return (batch == batch).sum(1)
+
+
+MISTAKES = (
+    Mistake(
+        _by_column,
+        "This counts along direction 0, down the columns: one number for each place, not for each "
+        "name. A row is counted along direction 1",
+    ),
+    Mistake(
+        _sum_of_ids,
+        "This adds up the ids. Count the places that hold a letter: a comparison gives true or "
+        "false for each, and `sum` counts the true ones",
+    ),
+    Mistake(_padding, "This counts the zeros, which are the places without a letter"),
+    Mistake(
+        _all_together,
+        "This counts the letters of all names together; `sum(1)` gives a number for each row",
+    ),
+    Mistake(_width, "This counts all places; those that hold 0 are filling and don't count"),
+)
+
+
+def lengths_of_two(answer: Answer) -> None:
+    """the lengths of *anna* and *bob*"""
+    compare(answer, name_lengths, (torch.tensor([[1, 14, 14, 1], [2, 15, 2, 0]]),), MISTAKES)
+
+
+def lengths_at_the_edges(answer: Answer) -> None:
+    """a square of names, a single name, and a row without letters"""
+    for rows in ([[1, 0, 0], [2, 3, 4], [5, 6, 0]], [[3, 1, 0, 0, 0]], [[0, 0], [26, 0]]):
+        compare(answer, name_lengths, (torch.tensor(rows),), MISTAKES)
+
+
+LENGTHS = Exercise(
+    name="00.lengths",
+    title="How long are the names?",
+    minutes=5,
+    solved_by=name_lengths,
+    why=(
+        "`batch != 0` has the shape of `batch` and is true where a letter stands. `sum(1)` "
+        "adds along direction 1, over the T places of each row, counts every true as 1, and "
+        "leaves one number a name. Tables of true and false that say what counts are called "
+        "*masks*; wherever names or texts of different lengths share a batch, one is needed."
+    ),
+    hints=(
+        "Which places of the batch hold a letter, and which are filled up? One comparison "
+        "answers that for all of them.",
+        "`(batch != 0).sum()` counts the letters of all names together. Give `sum` the "
+        "direction to add along: `sum(1)` goes along each row.",
+    ),
+    checks=(lengths_of_two, lengths_at_the_edges),
+)

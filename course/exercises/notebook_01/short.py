@@ -1,0 +1,113 @@
+"""Exercise 01.short: a short run that beats the notebook's network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, NotYet, call
+from course.exercises.values import plain, show
+from intro_lm.cli.run_folder import MODEL_FILE, RESULT_FILE, build
+
+
+def short_run() -> Path | dict[str, dict]:
+    """A run of at most 300 steps that beats what the notebook's network reached in 1000.
+
+    Returns:
+        The run that `python -m intro_lm train` made: its folder, or what stands in its files
+        "model.json" and "result.json", by these names.
+    """
+    # python -m intro_lm train --data names --model mlp --context-length 6 --embedding-size 16
+    #     --learning-rate 0.03 --batch-size 1024 --steps 300 --folder runs/short
+    sizes = {"context_length": 6, "embedding_size": 16}
+    result = {
+        "parameters": 25259,
+        "steps": 300,
+        "seconds": 7.162,
+        "precision": "float32",
+        "train_loss": 2.193446159362793,
+        "validation_loss": 2.2594269144588206,
+        "test_loss": 2.2361966065766996,
+    }
+    return {"model.json": {"data": "names", "model": "mlp", "sizes": sizes}, "result.json": result}
+
+
+STEPS, GOAL = 300, 2.29
+
+
+def run_beats_the_notebook(answer: Answer) -> None:
+    """a run of at most 300 steps on the bundled names, by what stands in its files"""
+    about, result = (_file(call(answer), name) for name in (MODEL_FILE, RESULT_FILE))
+    case = {MODEL_FILE: show(about), RESULT_FILE: show(result)}
+    if about.get("data") != "names" or about.get("backward"):
+        raise NotYet("This run read other data; only one on `names`, forward, can compare", case)
+    if about.get("model") != "mlp":
+        raise NotYet("This run trained another model; make one with `--model mlp`", case)
+    steps, loss = result.get("steps"), result.get("validation_loss")
+    if type(steps) is not int or type(loss) is not float:
+        raise NotYet("result.json says no steps or no validation loss; copy it whole", case)
+    model = build("mlp", 27, about.get("sizes", {}), seed=0)
+    if result.get("parameters") != sum(p.numel() for p in model.parameters()):
+        raise NotYet(
+            "The two files are of different runs: a model of these sizes has another number of "
+            "parameters",
+            case,
+        )
+    if steps > STEPS:
+        raise NotYet(f"It took {steps} steps, {steps - STEPS} more than the {STEPS} allowed", case)
+    if not loss < GOAL:
+        away = f"{loss - GOAL:.3f} to go"
+        raise NotYet(f"Its validation loss is {loss:.3f}, and {GOAL} is to be beaten: {away}", case)
+
+
+def _file(run: Any, name: str) -> dict[str, Any]:
+    """What a file of a run says, from the run's folder or from a dict of its files."""
+    if isinstance(run, str | Path):
+        folder = Path(run)
+        if not folder.is_dir():
+            raise NotYet(
+                "There is no such folder. A path is read from the folder of the notebook: a run in "
+                'runs/short is `Path("..") / "runs" / "short"`',
+                {"got": folder.name},
+            )
+        files = {path.name for path in folder.iterdir()}
+        text = (folder / name).read_text(encoding="utf-8") if name in files else None
+    else:
+        files = plain(run)
+        if type(files) is not dict:
+            raise NotYet("Return the run's folder, or a dict of its two files", {"got": show(run)})
+        text = files.get(name)
+    if text is None:
+        raise NotYet(
+            f"{name} is missing. `python -m intro_lm train` writes model.json at its start and "
+            "result.json at its end; a run without both is not finished",
+            {"there are": ", ".join(sorted(map(str, files))) or "no files"},
+        )
+    found = json.loads(text) if type(text) is str else text
+    return found if type(found) is dict else {}
+
+
+SHORT = Exercise(
+    name="01.short",
+    title="Beat 2.29 in 300 steps",
+    minutes=60,
+    solved_by=short_run,
+    why=(
+        "A longer context is what this network lacked: six letters instead of three, with 16 "
+        "numbers a letter. In so few steps hardly anything is learned by heart, so weight "
+        "decay doesn't help yet, and a higher rate, 0.03, pays as long as it falls to zero at "
+        "the end. Larger batches help further, at the price of more time a step. The two files "
+        "say all that is needed to repeat the run but the flags of the training, which is why "
+        "they stand beside them."
+    ),
+    hints=(
+        "What did the notebook change to get from 2.29 to 2.25? That needs no more steps.",
+        "In 300 steps the training loss is hardly below the validation loss. So this is "
+        "underfitting, and what helps against overfitting costs you something here.",
+        "Try a context of 5 to 8, an embedding of 16, and rates from 0.02 to 0.04, one change "
+        "at a time, with `--batch-size 1024`. Then see what 2048 does.",
+    ),
+    checks=(run_beats_the_notebook,),
+)

@@ -1,0 +1,101 @@
+"""Exercise 02.language: the names of one language in a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, Mistake, NotYet, compare
+from course.exercises.values import show
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def names_of(rows: datasets.Dataset, language: str) -> list[str]:
+    """The names of one language, in the table's order.
+
+    Args:
+        rows: columns `text` and `label`, as in `corpus["train"]`.
+        language: one of the label's names, such as "German".
+    """
+    number = rows.features["label"].str2int(language)
+    return rows.filter(lambda row: row["label"] == number)["text"][:]
+
+
+def _by_text(rows: datasets.Dataset, language: str) -> list[str]:
+    return []
+
+
+def _first_met(rows: datasets.Dataset, language: str) -> list[str]:
+    names = rows.features["label"].names
+    number = list(dict.fromkeys(rows["label"][:])).index(names.index(language))
+    return [row["text"] for row in rows if row["label"] == number]
+
+
+def _all_others(rows: datasets.Dataset, language: str) -> list[str]:
+    number = rows.features["label"].str2int(language)
+    return [row["text"] for row in rows if row["label"] != number]
+
+
+def _with_labels(rows: datasets.Dataset, language: str) -> list[dict[str, Any]]:
+    number = rows.features["label"].str2int(language)
+    return [row for row in rows if row["label"] == number]
+
+
+MISTAKES = (
+    Mistake(
+        _by_text,
+        "The label is stored as a number and is compared with a name, so nothing matches; "
+        '`rows.features["label"]` translates one into the other',
+    ),
+    Mistake(_all_others, "These are the names of all the other languages"),
+    Mistake(_with_labels, "These are whole rows; of each, only the text is asked for"),
+    Mistake(
+        _first_met,
+        "The numbers follow the order in which labels occur; ask the feature, which knows them",
+    ),
+)
+
+
+def _names(answer: Answer, texts: list[str], labels: list[int], language: str) -> None:
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    known = ClassLabel(names=["english", "german", "italian"])
+    features = Features({"text": Value("string"), "label": known})
+    rows = Dataset.from_dict({"text": texts, "label": labels}, features=features)
+    try:
+        compare(answer, names_of, (rows, language), MISTAKES)
+    except NotYet as found:
+        table = {"text": show(texts), "label": show(labels), "label names": show(known.names)}
+        raise NotYet(found.message, found.case | table) from None
+
+
+def three_rows(answer: Answer) -> None:
+    """the names of one language in a table of three rows"""
+    _names(answer, ["rossi", "schmidt", "bianchi"], [2, 1, 2], "italian")
+
+
+def other_languages(answer: Answer) -> None:
+    """other languages, one of them without a name, and a name that repeats"""
+    for language in ("english", "italian", "german"):
+        _names(answer, ["weber", "smith", "braun", "smith"], [1, 0, 1, 0], language)
+
+
+LANGUAGE = Exercise(
+    name="02.language",
+    title="The names of one language",
+    minutes=5,
+    solved_by=names_of,
+    why=(
+        "A `ClassLabel` is stored as a number; its feature has the names, and `str2int` and "
+        "`int2str` go from one to the other. The number of a language is its place in "
+        "`names`, whatever occurs in this split. `[:]` makes a list of the column."
+    ),
+    hints=(
+        'What does `rows[0]["label"]` hold, and what does `rows.features["label"]` know?',
+        '`rows.features["label"].str2int(language)` is the number to look for.',
+        "`rows.filter(lambda row: …)` keeps rows; a column of the result, with `[:]`, is the list.",
+    ),
+    checks=(three_rows, other_languages),
+)

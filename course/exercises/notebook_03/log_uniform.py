@@ -1,0 +1,107 @@
+"""Exercise 03.log_uniform: draw on a logarithmic scale."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, Mistake, compare
+
+
+def log_uniform(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Turn numbers that are uniform from 0 to 1 into values whose logarithms are uniform.
+
+    Args:
+        shares: (N,), each from 0 to 1.
+        low: what a share of 0 becomes, above 0.
+        high: what a share of 1 becomes.
+
+    Returns:
+        (N,), each from low to high.
+    """
+    return torch.exp(math.log(low) + shares * (math.log(high) - math.log(low)))
+
+
+def uniform(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return low + shares * (high - low)
+
+
+def still_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return math.log(low) + shares * (math.log(high) - math.log(low))
+
+
+def still_decimal_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return still_logarithms(shares, low, high) / math.log(10)
+
+
+def two_bases(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return still_decimal_logarithms(shares, low, high).exp()
+
+
+def two_bases_turned(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return 10 ** still_logarithms(shares, low, high)
+
+
+def without_low(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return low * high**shares
+
+
+def from_the_top(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return high * (low / high) ** shares
+
+
+MISTAKES = (
+    Mistake(
+        uniform,
+        "This is uniform in the value itself. Its logarithm is to be uniform: take the logarithms "
+        "of low and high, go along between them, and come back with `exp`",
+    ),
+    Mistake(still_logarithms, "These are the logarithms still; `exp` brings them back"),
+    Mistake(still_decimal_logarithms, "These are the logarithms still; take 10 to them"),
+    Mistake(
+        two_bases,
+        "Two bases are mixed: `exp` undoes the natural logarithm, and `log10` is undone by `10 **`",
+    ),
+    Mistake(
+        two_bases_turned,
+        "Two bases are mixed: `10 **` undoes `log10`, and the natural logarithm is undone by `exp`",
+    ),
+    Mistake(
+        without_low,
+        "A share of 1 becomes low * high. What low is multiplied by at the top is high / low",
+    ),
+    Mistake(from_the_top, "It goes from high to low; a share of 0 becomes low"),
+)
+
+
+def powers_of_ten(answer: Answer) -> None:
+    """that half the way from 1 to 100 is 10"""
+    compare(answer, log_uniform, (torch.tensor([0.0, 0.5, 1.0]), 1.0, 100.0), MISTAKES)
+
+
+def learning_rates(answer: Answer) -> None:
+    """a hundred learning rates from 0.0001 to 1"""
+    shares = torch.linspace(0, 1, 100)
+    compare(answer, log_uniform, (shares, 0.0001, 1.0), MISTAKES, tolerance=2e-6)
+
+
+LOG_UNIFORM = Exercise(
+    name="03.log_uniform",
+    title="Draw on a logarithmic scale",
+    minutes=5,
+    solved_by=log_uniform,
+    why=(
+        "Equal steps of the share become equal steps of the logarithm, and so equal *factors* "
+        "of the value: each order of magnitude gets the same part of the draws. The same "
+        "without logarithms is `low * (high / low) ** shares`."
+    ),
+    hints=(
+        "A share of 0.5 must become 10 between 1 and 100. What do the logarithms of 1, 10 and "
+        "100 have in common?",
+        "Go from `math.log(low)` to `math.log(high)` in a straight line, by the share.",
+        "`torch.exp(...)` of `math.log(low) + shares * (math.log(high) - math.log(low))`.",
+    ),
+    checks=(powers_of_ten, learning_rates),
+)

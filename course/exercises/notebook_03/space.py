@@ -1,0 +1,199 @@
+"""Exercise 03.space: choose the space of the next search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, NotYet, call
+from course.exercises.values import plain, show
+
+
+def next_space() -> dict[str, dict[str, list[float]]]:
+    """The space of the next search, in the package's form.
+
+    Returns:
+        From each hyperparameter's name to its range: `learning_rate`, `context_length`,
+        `embedding_size`, `hidden_size`, `weight_decay` and `warmup` at least.
+    """
+    return {
+        "learning_rate": {"log-uniform": [0.001, 0.1]},
+        "context_length": {"integer": [2, 10]},
+        "embedding_size": {"log-integer": [4, 64]},
+        "hidden_size": {"log-integer": [50, 800]},
+        "weight_decay": {"uniform": [0.0, 0.5]},
+        "warmup": {"uniform": [0.0, 0.5]},
+    }
+
+
+BASELINE = {"context_length": 3, "embedding_size": 10, "hidden_size": 200}
+BY_HAND = {"context_length": 8, "embedding_size": 24, "hidden_size": 400}
+
+
+ASKED = ("learning_rate", *BASELINE, "weight_decay", "warmup")
+BUDGET = ("steps", "evaluate_every")
+
+
+def _space_of(answer: Answer) -> dict[str, Any]:
+    space = plain(call(answer))
+    if type(space) is not dict or not all(type(entry) is dict for entry in space.values()):
+        raise NotYet(
+            'A space is a dict of dicts, say {"hidden_size": {"integer": [50, 400]}}',
+            {"got": show(space)},
+        )
+    return space
+
+
+def _entry(space: dict[str, Any], name: str) -> tuple[str, list[Any], dict[str, str]]:
+    """The kind of range, its bounds or choices, and the case to show."""
+    kind = next(key for key in space[name] if key != "points")
+    return kind, list(space[name][kind]), {name: show(space[name])}
+
+
+def package_reads_it(answer: Answer) -> None:
+    """that the package takes the space, with all six hyperparameters in it"""
+    from intro_lm.search.experiment import hyperparameters
+    from intro_lm.search.space import distributions
+
+    space = _space_of(answer)
+    missing = [name for name in ASKED if name not in space]
+    if missing:
+        raise NotYet(f"It lacks {', '.join(missing)}", {"got": show(list(space))})
+    for name, entry in space.items():
+        try:
+            distributions({name: entry}, hyperparameters())
+        except ValueError as error:
+            raise NotYet(f"The package refuses it: {error}", {name: show(entry)}) from None
+
+
+def rate_on_a_log_scale(answer: Answer) -> None:
+    """the learning rate's scale and range"""
+    kind, bounds, case = _entry(_space_of(answer), "learning_rate")
+    if kind == "uniform":
+        share = min(1.0, max(0.0, (0.01 - bounds[0]) / (bounds[1] - bounds[0])))
+        case["share of the draws below 0.01"] = f"{share:.1%}"
+        raise NotYet(
+            "Drawn uniformly, nearly all learning rates lie in the highest tenth's order of "
+            "magnitude; a learning rate belongs on a log scale",
+            case,
+        )
+    if kind == "categorical":
+        raise NotYet(
+            "As choices, only these few learning rates are ever tried; give a range on a log scale",
+            case,
+        )
+    low, high = bounds
+    if high / low < 100 * (1 - 1e-9):
+        raise NotYet(
+            f"From {low:g} to {high:g} is less than two orders of magnitude (high / low is "
+            f"{high / low:.3g}). The best rate depends on the other hyperparameters, so leave it "
+            "room",
+            case,
+        )
+    if not low <= 0.01 <= 0.02 <= high:
+        raise NotYet(
+            "The range leaves out 0.01 or 0.02, the rates of the two models that we know", case
+        )
+    if high > 1 or low < 1e-6:
+        raise NotYet(
+            "The range holds rates with which AdamW diverges at once (above 1) or hardly moves "
+            "(below 0.000001); trials there are wasted",
+            case,
+        )
+
+
+def sizes_hold_what_we_know(answer: Answer) -> None:
+    """that the sizes of the baseline and of the model by hand lie in the space"""
+    space = _space_of(answer)
+    for name in BASELINE:
+        kind, bounds, case = _entry(space, name)
+        if min(bounds) < 1:
+            raise NotYet(f"{name} may be {min(bounds)}; a size is at least 1", case)
+        for whose, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
+            inside = value in bounds if kind == "categorical" else bounds[0] <= value <= bounds[1]
+            if not inside:
+                raise NotYet(
+                    f"The {whose} has {name} = {value}, which this search could never find", case
+                )
+
+
+def shares_are_shares(answer: Answer) -> None:
+    """that warmup and weight decay stay between 0 and 1"""
+    space = _space_of(answer)
+    for name, known in (("warmup", 0.1), ("weight_decay", 0.2)):
+        kind, bounds, case = _entry(space, name)
+        low, high = min(bounds), max(bounds)
+        if low < 0 or high > 1:
+            raise NotYet(f"{name} goes from {low:g} to {high:g}; keep it between 0 and 1", case)
+        if name == "warmup" and high >= 1:
+            raise NotYet(
+                "With a warmup of 1 the learning rate rises to the end and never falls; the "
+                "package refuses it, and such trials fail. Stay below 1",
+                case,
+            )
+        if not (known in bounds if kind == "categorical" else low <= known <= high):
+            raise NotYet(f"{name} = {known}, of a model that we know, is left out", case)
+
+
+def nothing_without_sense(answer: Answer) -> None:
+    """that no combination of values in it is nonsense"""
+    from intro_lm.search.experiment import Experiment
+
+    space = _space_of(answer)
+    chosen = {name: _entry(space, name) for name in space}
+    for name in BUDGET:
+        if name in space:
+            raise NotYet(
+                f"{name} is the budget, not a hyperparameter: a search would find that more "
+                "training is better, and pay for it",
+                chosen[name][2],
+            )
+    for name, (_, values, case) in chosen.items():
+        for value in values:
+            try:
+                Experiment().require({name: value})
+            except ValueError as error:
+                raise NotYet(f"Nothing can be trained with it: {error}", case) from None
+    if "sgd" in chosen.get("optimizer", ("", [], {}))[1]:
+        raise NotYet(
+            "Each optimiser has a learning rate of its own, near 2 for gradient descent and near "
+            "0.02 for AdamW. A space can't say 'this range if that optimiser', so half of the "
+            "trials would be nonsense: search one optimiser at a time",
+            chosen["optimizer"][2],
+        )
+    if "constant" in chosen.get("schedule", ("", [], {}))[1]:
+        raise NotYet(
+            "A constant schedule has no warmup, so in such trials `warmup` does nothing: search "
+            "one schedule at a time",
+            chosen["schedule"][2],
+        )
+
+
+SPACE = Exercise(
+    name="03.space",
+    title="Choose a search space",
+    minutes=25,
+    solved_by=next_space,
+    why=(
+        "A good space is wide where we know little and leaves out what can't work. Values that "
+        "act by their factor go on a log scale: the learning rate, and sizes, where 400 to 410 "
+        "units means less than 20 to 30. Shares that may be 0 can't be on one. The models that "
+        "we know lie inside, so that the search can at least find them again. The budget isn't "
+        "searched, nor is anything that makes another entry meaningless."
+    ),
+    hints=(
+        "Begin with `wide_space`. Which values of `by_hand_in_01` can it not reach?",
+        "Kinds: `log-uniform` for the learning rate, `integer` or `log-integer` for sizes, "
+        "`uniform` for `weight_decay` and `warmup`. Each takes `[low, high]`.",
+        '`{"log-uniform": [0.001, 0.1]}` spans two orders of magnitude, '
+        '`{"log-integer": [50, 800]}` holds 200 and 400 units, and `{"uniform": [0.0, 0.5]}` '
+        "is a range for a share that stays below 1.",
+    ),
+    checks=(
+        package_reads_it,
+        rate_on_a_log_scale,
+        sizes_hold_what_we_know,
+        shares_are_shares,
+        nothing_without_sense,
+    ),
+)

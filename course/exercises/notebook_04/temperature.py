@@ -1,0 +1,165 @@
+"""Exercise 04.temperature: draw the next token at a temperature."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course.exercises.checking import Exercise
+from course.exercises.comparing import Answer, Mistake, NotYet, call, same
+from course.exercises.values import plain, show
+
+
+def draw(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
+    """Draw the next token of each row at a temperature.
+
+    Args:
+        logits: (B, V), any numbers; -inf where a token must not be drawn.
+        temperature: at least 0. At 0 each row gets its likeliest token.
+        generator: draws, so that the same generator draws the same tokens.
+
+    Returns:
+        The ids of the tokens, a LongTensor (B,).
+    """
+    if temperature == 0:
+        return logits.argmax(dim=1)
+    probabilities = (logits / temperature).softmax(dim=1)  # (B, V)
+    return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+
+
+def _multiplied(logits: Tensor, temperature: float) -> Tensor:
+    return (logits * temperature).softmax(1)
+
+
+def _unchanged(logits: Tensor, temperature: float) -> Tensor:
+    return logits.softmax(1)
+
+
+def _likeliest(logits: Tensor, temperature: float) -> Tensor:
+    return nn.functional.one_hot(logits.argmax(1), logits.shape[1]).float()
+
+
+def _uniform(logits: Tensor, temperature: float) -> Tensor:
+    return torch.full_like(logits, 1 / logits.shape[1])
+
+
+def _twice(logits: Tensor, temperature: float) -> Tensor:
+    return (logits / temperature).softmax(1).softmax(1)
+
+
+MISTAKES = (  # what the shares of the drawn tokens come to, by the mistake
+    Mistake(
+        _multiplied,
+        "The logits are multiplied by the temperature; divide them, so that a low temperature "
+        "makes the likely token likelier",
+    ),
+    Mistake(
+        _unchanged,
+        "The temperature has no effect. Divide the logits by it *before* the softmax; "
+        "probabilities that are all divided by the same number stand to each other as before",
+    ),
+    Mistake(
+        _likeliest,
+        "This always takes the likeliest token; draw from the probabilities "
+        "(`torch.multinomial`) unless the temperature is 0",
+    ),
+    Mistake(_uniform, "Every token is drawn as often; the logits have no part in it"),
+    Mistake(_twice, "The softmax is taken twice, which flattens the probabilities"),
+)
+
+
+DRAWS = 6000
+THREE = torch.tensor([0.6, 0.3, 0.1]).log()
+
+
+def draw_what_is_certain(answer: Answer) -> None:
+    """one token for each of two rows, where only one can be drawn"""
+    never = float("-inf")
+    logits = torch.tensor([[never, 0.0, never], [0.0, never, never]])
+    got = call(answer, logits, 1.0, torch.Generator().manual_seed(0))
+    same(got, torch.tensor([1, 0]), inputs=f"logits = {show(logits)}, temperature = 1")
+
+
+def _demand_shares(answer: Answer, temperature: float) -> None:
+    logits = THREE.expand(DRAWS, 3).clone()
+    got = call(answer, logits, temperature, torch.Generator().manual_seed(0))
+    tokens = plain(got)
+    if type(tokens) is not torch.Tensor or tokens.shape != (DRAWS,):
+        raise NotYet(f"It gives {show(got)} for {DRAWS} rows, and a token for each is expected")
+    shares = torch.bincount(tokens, minlength=3) / DRAWS
+    expected = (THREE / temperature).softmax(0)
+    if (shares - expected).abs().max() < 0.035:
+        return
+    message = "The tokens are not drawn with the probabilities that the temperature gives"
+    for mistake in MISTAKES:
+        if (shares - mistake.implementation(THREE[None], temperature)[0]).abs().max() < 0.035:
+            message = mistake.message
+            break
+    case = {
+        "inputs": f"logits = log of [0.6, 0.3, 0.1] in {DRAWS} rows, temperature = {temperature:g}",
+        "expected": f"shares of about {[round(p, 2) for p in expected.tolist()]}",
+        "got": f"shares of {[round(p, 2) for p in shares.tolist()]}",
+    }
+    raise NotYet(message, case)
+
+
+def draw_at_half(answer: Answer) -> None:
+    """how often each of three tokens is drawn at temperature 0.5, in 6000 rows"""
+    _demand_shares(answer, 0.5)
+
+
+def draw_at_two(answer: Answer) -> None:
+    """the same at temperature 2"""
+    _demand_shares(answer, 2.0)
+
+
+def draw_at_zero(answer: Answer) -> None:
+    """the likeliest token at temperature 0, and large logits at a low temperature"""
+    logits = torch.tensor([[0.0, 1.0, 0.5], [900.0, 0.0, -900.0], [-1.0, -3.0, -0.9]])
+    for temperature, rows in ((0.0, logits), (0.5, logits[1:2])):
+        got = call(answer, rows, temperature, torch.Generator().manual_seed(0))
+        inputs = f"logits = {show(rows)}, temperature = {temperature:g}"
+        same(got, rows.argmax(1), inputs=inputs)
+
+
+def draw_with_the_generator(answer: Answer) -> None:
+    """that the same generator draws the same tokens"""
+    logits = THREE.expand(20, 3).clone()
+    one, other = (call(answer, logits, 1.0, torch.Generator().manual_seed(4)) for _ in range(2))
+    if show(one) != show(other):
+        raise NotYet(
+            "Twice the same seed, and other tokens: draw with `generator=generator`",
+            {"first": show(one), "second": show(other)},
+        )
+
+
+TEMPERATURE = Exercise(
+    name="04.temperature",
+    title="Draw at a temperature",
+    minutes=15,
+    solved_by=draw,
+    why=(
+        "Dividing the logits by the temperature raises each probability to the power of one "
+        "over the temperature, and makes them sum to 1 again: at 0.5, probabilities of 0.6 "
+        "and 0.3 become as 0.36 to 0.09. Dividing the probabilities themselves changes "
+        "nothing, since they are made to sum to 1 afterwards. As the temperature goes to 0, "
+        "the likeliest token takes all; at 0 itself the division is impossible, so that case "
+        "is written out. `softmax` takes the largest logit off first, so large ones don't "
+        "overflow."
+    ),
+    hints=(
+        "Three things in a row: logits at the temperature, probabilities, tokens. To which of "
+        "them does the temperature belong? And what can't be divided by 0?",
+        "`torch.multinomial(probabilities, 1, generator=generator)` draws one token for each "
+        "row, as a tensor (B, 1).",
+        "At temperature 0 return `logits.argmax(dim=1)`. Otherwise `(logits / "
+        "temperature).softmax(dim=1)` are the probabilities; draw, then `squeeze(1)`.",
+    ),
+    checks=(
+        draw_what_is_certain,
+        draw_at_half,
+        draw_at_two,
+        draw_at_zero,
+        draw_with_the_generator,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Executing, recording and checking the notebooks."""

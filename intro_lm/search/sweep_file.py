@@ -1,0 +1,70 @@
+"""A sweep as a TOML file, for `python -m intro_lm sweep`.
+
+    dataset = "names"
+    sampler = "tpe"        # or random, grid
+    pruner = "median"      # or none, halving
+    seed = 0
+
+    [fixed]
+    steps = 500
+
+    [space]
+    learning_rate = { log-uniform = [0.001, 0.1] }
+    hidden_size = { integer = [50, 400] }
+    context_length = { categorical = [3, 5, 8] }
+
+Only `[space]` must be there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intro_lm.search.experiment import Experiment
+from intro_lm.search.space import Space
+
+KEYS: dict[str, type] = {
+    "dataset": str, "sampler": str, "pruner": str, "seed": int, "fixed": dict, "space": dict,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """What the file says: the experiment, its space, and how to search it."""
+
+    experiment: Experiment
+    space: Space
+    sampler: str = "tpe"
+    pruner: str = "none"
+    seed: int = 0
+
+
+def read_sweep(path: str | Path) -> SweepFile:
+    """Read a sweep's file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not TOML, or an entry is unknown or of the wrong type.
+    """
+    try:
+        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no file {path}; write the space to search there"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a TOML file: {error}") from error
+    for key, value in entries.items():
+        if key not in KEYS:
+            raise ValueError(f"{path}: {key} is unknown; there are {', '.join(KEYS)}")
+        if type(value) is not KEYS[key]:
+            raise ValueError(f"{path}: {key} is {value!r}; its type is {KEYS[key].__name__}")
+    if "space" not in entries:
+        raise ValueError(f"{path} has no [space]; name at least one hyperparameter to search there")
+    about: dict[str, Any] = {key: entries[key] for key in ("dataset", "fixed") if key in entries}
+    how = {key: entries[key] for key in ("sampler", "pruner", "seed") if key in entries}
+    experiment = Experiment(**about, seed=entries.get("seed", 0))
+    return SweepFile(experiment, entries["space"], **how)

@@ -1,0 +1,145 @@
+"""Twelve submissions of notebook 00, made from what a fresh kernel really stored."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from course.display import KEY
+from course.exercises import exercises
+from course.notebooks.execute import execute
+from course.notebooks.fill import fill
+from course.review.texts import sha256
+
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
+NAME = "00_pytorch_warmup.ipynb"
+WRONG_LENGTHS = """def name_lengths(batch: torch.Tensor) -> torch.Tensor:
+    return batch.sum(1)"""
+
+
+def recorded(filled: Any) -> dict[str, Any]:
+    """What `course/notebooks/execute.py record` would store for an intern's notebook."""
+    done = execute(NOTEBOOKS / NAME, 120, filled)
+    assert not done.error, done.error
+    return as_stored(done.notebook)
+
+
+def as_stored(notebook: Any) -> dict[str, Any]:
+    return json.loads(nbformat.writes(notebook))
+
+
+def untouched() -> dict[str, Any]:
+    return json.loads((NOTEBOOKS / NAME).read_text(encoding="utf-8"))
+
+
+def complete() -> dict[str, Any]:
+    return recorded(fill(_curriculum(), exercises("00")))
+
+
+def half_done() -> dict[str, Any]:
+    """Two exercises solved, one wrong, two not begun."""
+    filled = fill(_curriculum(), [e for e in exercises("00") if e.name in ("00.sgd", "00.beat")])
+    for cell in filled.cells:
+        if cell.source.startswith("def name_lengths"):
+            cell.source = WRONG_LENGTHS
+    return recorded(filled)
+
+
+def stale(made: dict[str, Any]) -> dict[str, Any]:
+    """The corpus was loaded again at the end, and nothing that was made from it ran after that."""
+    cell_with(made, 'corpus = data.load("names")')["execution_count"] = 60
+    return made
+
+
+def reordered(made: dict[str, Any]) -> dict[str, Any]:
+    """The first exercise's answer and check stand at the end, as if dragged there."""
+    at = made["cells"].index(cell_with(made, "def name_lengths"))
+    made["cells"] += [made["cells"].pop(at), made["cells"].pop(at)]
+    return made
+
+
+def with_cells_deleted(made: dict[str, Any]) -> dict[str, Any]:
+    doomed = [cell_with(made, "counts = torch.tensor([[2.0"), cell_with(made, "PyTorch warm-up")]
+    made["cells"] = [cell for cell in made["cells"] if cell not in doomed]
+    return made
+
+
+def with_ids_lost(made: dict[str, Any]) -> dict[str, Any]:
+    for number, cell in enumerate(made["cells"]):
+        cell["id"] = f"anew{number:04}"
+    return made
+
+
+def older(made: dict[str, Any]) -> dict[str, Any]:
+    """As an earlier version had it: a cell less, another text, results of an earlier package."""
+    made["cells"].remove(cell_with(made, "print(batch.view(-1).shape"))
+    cell_with(made, "PyTorch warm-up")["source"] = "# PyTorch, an earlier text\n"
+    counts = iter(range(1, 1000))
+    for cell in made["cells"]:
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = next(counts)
+        for output in cell.get("outputs", []):
+            if KEY in output.get("metadata", {}):
+                output["metadata"][KEY]["version"] = "0.0.9"
+    return made
+
+
+def edited_by_hand(made: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A wrong answer of its own, and beside it all that a right one would have stored."""
+    answer = cell_with(made, "def name_lengths")
+    answer["source"] = WRONG_LENGTHS.replace("sum", "argmax")
+    (result,) = cell_with(made, 'exercise("00.lengths")')["outputs"]
+    (right,) = cell_with(whole, 'exercise("00.lengths")')["outputs"]
+    result |= copy.deepcopy(right)
+    result["metadata"][KEY]["answer"] = sha256(answer["source"].strip())
+    return made
+
+
+def died(made: dict[str, Any]) -> dict[str, Any]:
+    """The kernel died while the training loop ran; no later cell did."""
+    at = made["cells"].index(cell_with(made, "from tqdm import tqdm"))
+    for number, cell in enumerate(made["cells"]):
+        if cell["cell_type"] == "code" and number >= at:
+            cell["execution_count"] = None
+            if number > at:
+                cell["outputs"] = []
+    return made
+
+
+def with_huge_output(made: dict[str, Any]) -> dict[str, Any]:
+    text = "all work and no play makes a dull model\n" * 1_250_000  # 50 MB
+    cell = cell_with(made, "print(anna.shape")
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
+    return made
+
+
+def twelve(whole: dict[str, Any], half: dict[str, Any]) -> dict[str, bytes]:
+    """The content of the twelve notebooks, by what is the matter with them."""
+    made = {
+        "complete": whole,
+        "half-done": half,
+        "untouched": untouched(),
+        "stale": stale(copy.deepcopy(whole)),
+        "reordered": reordered(copy.deepcopy(whole)),
+        "deleted": with_cells_deleted(copy.deepcopy(whole)),
+        "ids lost": with_ids_lost(copy.deepcopy(whole)),
+        "older": older(copy.deepcopy(whole)),
+        "by hand": edited_by_hand(copy.deepcopy(half), whole),
+        "died": died(copy.deepcopy(whole)),
+        "huge": with_huge_output(copy.deepcopy(whole)),
+    }
+    contents = {name: json.dumps(notebook).encode() for name, notebook in made.items()}
+    return contents | {"malformed": contents["complete"][:-20]}
+
+
+def cell_with(notebook: dict[str, Any], words: str) -> dict[str, Any]:
+    """The first cell whose source holds these words."""
+    return next(cell for cell in notebook["cells"] if words in "".join(cell["source"]))
+
+
+def _curriculum() -> Any:
+    return nbformat.read(NOTEBOOKS / NAME, as_version=4)

@@ -1,0 +1,34 @@
+"""Objectives that worker processes can import."""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SPACE = {"x": {"uniform": [-1.0, 1.0]}, "n": {"integer": [1, 5]}}
+
+
+def parabola(parameters, logger):
+    return parameters["x"] ** 2 + parameters["n"] / 5
+
+
+def slow_parabola(parameters, logger):
+    time.sleep(0.2)
+    return parabola(parameters, logger)
+
+
+@dataclass
+class Crash:
+    """Kills its own process at the first trial with a positive x, once."""
+
+    marker: str
+
+    def __call__(self, parameters, logger):
+        time.sleep(0.1)
+        if parameters["x"] > 0:
+            with contextlib.suppress(FileExistsError):
+                Path(self.marker).touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return parabola(parameters, logger)
