@@ -1,8 +1,8 @@
 """Fine-tuning a pretrained model: the new layers first, and the lower ones later and gently.
 
 The recipe is ULMFiT's (Howard and Ruder 2018, sections 3.2 and 3.3). Its third part, a learning
-rate that rises fast and falls slowly, is the schedule `one-cycle` of the settings, except that this
-one ends at 0 and theirs at 1/32 of the peak.
+rate that rises fast and falls slowly, is the settings' schedule `one-cycle`, except that ours ends
+at 0 and theirs at 1/32 of the peak.
 """
 
 from __future__ import annotations
@@ -10,15 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
-from torch import Tensor, nn
+from torch import nn
 
-from intro_lm.data import Batches, LabelledBatches
+from intro_lm.checks import is_number, require_fraction
+from intro_lm.data import Batches
 from intro_lm.training.history import History
 from intro_lm.training.loop import train
 from intro_lm.training.optimizers import ParameterGroup
-from intro_lm.training.settings import TrainingSettings, is_number
+from intro_lm.training.settings import TrainingSettings
+
+
+class LayeredModel(Protocol):
+    """A `torch.nn.Module` that names its layers, such as `TextClassifier`."""
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer, from the bottom up; the last is the head."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +35,12 @@ class FineTuning:
 
     Args:
         head_first: the head, which is new, learns alone for a stage.
-        gradual_unfreezing: each further stage lets one layer more learn, from the top down; off,
-            all layers below the head begin together.
-        stage: share of the steps in a stage, from 0 to below 1.
+        gradual_unfreezing: in each further stage one more layer learns, from the top down; off, all
+            layers below the head begin together.
+        stage: fraction of the steps in a stage, from 0 to below 1.
         rate_decay: each layer learns so many times slower than the one above (discriminative
             learning rates); 1 lets all learn alike.
-        frozen: only the head learns, all the time: the pretrained layers serve as features.
-
-    Raises:
-        ValueError: `stage` is no share, or `rate_decay` is below 1.
+        frozen: only the head ever learns: the pretrained layers serve as features.
     """
 
     head_first: bool = True
@@ -45,21 +50,14 @@ class FineTuning:
     frozen: bool = False
 
     def __post_init__(self) -> None:
-        if not (is_number(self.stage) and 0 <= self.stage < 1):
-            raise ValueError(f"stage is {self.stage!r}; it must be a share from 0 to below 1")
+        require_fraction(stage=self.stage)
         if not (is_number(self.rate_decay) and self.rate_decay >= 1):
-            raise ValueError(
-                f"rate_decay is {self.rate_decay!r}; it must be a number of at least 1"
-            )
+            raise ValueError(f"rate_decay is {self.rate_decay!r}; it must be at least 1")
 
     def parameter_groups(
         self, layers: Sequence[Sequence[nn.Parameter]], steps: int
     ) -> list[ParameterGroup]:
-        """How each layer learns in a run of so many steps.
-
-        Args:
-            layers: the parameters of each layer, from the bottom up; the last is the head.
-            steps: of the run.
+        """How each layer, from the bottom up to the head, learns in a run of so many steps.
 
         Raises:
             ValueError: a layer would begin to learn only after the last step.
@@ -87,39 +85,16 @@ class FineTuning:
 
 
 def fine_tune(
-    model: nn.Module,
+    model: LayeredModel,
     batches: Batches,
     settings: TrainingSettings,
     fine_tuning: FineTuning | None = None,
     **options: Any,
 ) -> History:
-    """Train a pretrained model layer by layer.
+    """Train a pretrained model layer by layer: `train` with `FineTuning`'s parameter groups.
 
-    Args:
-        model: with `layer_groups` and a head `output`, as `TextClassifier` has.
-        batches: what to train on.
-        settings: how; the learning rate is the head's.
-        fine_tuning: which layers learn when, and how fast; None takes the defaults.
-        options: any other argument of `train`.
-
-    Raises:
-        ValueError: a label lies beyond the model's classes, a layer would begin to learn only after
-            the last step, or as `train` does.
+    The settings' learning rate is the head's; `options` are the other arguments of `train`.
     """
-    for name, part in {"training": batches, "validation": options.get("validation")}.items():
-        if isinstance(part, LabelledBatches):
-            _require_labels(name, part.labels, model.output.out_features)  # type: ignore[union-attr, arg-type]
     recipe = fine_tuning or FineTuning()
-    layers = model.layer_groups()  # type: ignore[operator]
-    groups = recipe.parameter_groups(layers, settings.steps)
-    return train(model, batches, settings, parameter_groups=groups, **options)
-
-
-def _require_labels(name: str, labels: Tensor, classes: int) -> None:
-    beyond = (labels >= classes).nonzero()
-    if len(beyond):
-        row = int(beyond[0])
-        raise ValueError(
-            f"the label of text {row} of the {name} batches is {int(labels[row])}, and the model "
-            f"has {classes} classes; labels must lie between 0 and {classes - 1}"
-        )
+    groups = recipe.parameter_groups(model.layer_groups(), settings.steps)
+    return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: its records, in memory."""
+"""What a training run leaves behind in memory: its losses, step by step."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What one line of the history holds. Losses are means in nats a token.
+    """What a run knew after some step. Losses are means in nats per token.
 
-    `train_loss` is the mean over the steps since the record before, each batch's loss taken before
-    the step that learned from it; `validation_loss` is None where nothing was evaluated. What
-    counts as a token is a target: for a classifier, whose targets are classes, losses are nats a
-    text and `tokens_per_second` are texts.
+    `train_loss` is the mean over the steps since the entry before, each batch's loss taken before
+    the step that learned from it; `validation_loss` is None where nothing was evaluated. A token
+    is a target: a classifier has one per text, so its losses are nats per text.
     """
 
     step: int
@@ -22,7 +21,7 @@ class HistoryEntry:
     tokens_per_second: float
 
     def scalars(self) -> dict[str, float]:
-        """The record as TensorBoard's names and values."""
+        """The entry as TensorBoard's names and values."""
         values = {
             "loss/train": self.train_loss,
             "loss/validation": self.validation_loss,
@@ -34,7 +33,7 @@ class HistoryEntry:
 
 @dataclass
 class History:
-    """A run's records, and where it ran."""
+    """A run's entries, and where it ran."""
 
     device: str = "cpu"
     precision: str = "float32"
@@ -42,17 +41,14 @@ class History:
 
     @property
     def train_losses(self) -> list[tuple[int, float]]:
-        """(step, loss) of every record."""
+        """(step, loss) of every entry."""
         return [(entry.step, entry.train_loss) for entry in self.entries]
 
     @property
     def validation_losses(self) -> list[tuple[int, float]]:
         """(step, loss) of every evaluation."""
-        return [
-            (entry.step, entry.validation_loss)
-            for entry in self.entries
-            if entry.validation_loss is not None
-        ]
+        pairs = ((entry.step, entry.validation_loss) for entry in self.entries)
+        return [(step, loss) for step, loss in pairs if loss is not None]
 
     @property
     def train_loss(self) -> float:
@@ -67,12 +63,10 @@ class History:
             ValueError: nothing was evaluated.
         """
         if not self.validation_losses:
-            raise ValueError("there is no validation loss; give train(…, validation=batches)")
+            raise ValueError("there is no validation loss; train with validation=batches")
         return self.validation_losses[-1][1]
 
     def summary(self) -> str:
         """The latest losses in one line."""
-        parts = [f"train {self.train_loss:.4f}"]
-        if self.validation_losses:
-            parts.append(f"validation {self.validation_loss:.4f}")
-        return ", ".join(parts)
+        validation = f", validation {self.validation_loss:.4f}" if self.validation_losses else ""
+        return f"train {self.train_loss:.4f}{validation}"

