@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import Any, TypeGuard
 
 
-def require_count(**values: object) -> None:
+def require_count(**values: Any) -> None:
     """Refuse what is not a whole number of at least 1: `require_count(steps=steps)`."""
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
 
 
-def require_fraction(**values: object) -> None:
-    """Refuse what is not a number from 0 to below 1."""
+def require_number(
+    at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf, **values: Any
+) -> None:
+    """Refuse what is not a finite number in the range."""
+    bounds = {"of at least": at_least, "above": above, "below": below}
+    wanted = "".join(f" {word} {bound}" for word, bound in bounds.items() if is_number(bound))
     for name, value in values.items():
-        if not (is_number(value) and 0 <= value < 1):  # type: ignore[operator]
-            raise ValueError(f"{name} is {value!r}; it must be a fraction from 0 to below 1")
+        if not is_number(value) or not (value >= at_least and above < value < below):
+            raise ValueError(f"{name} is {value!r}; it must be a number{wanted}")
 
 
-def require_choice(choices: Collection[str], **values: object) -> None:
+def require_fraction(**values: Any) -> None:
+    """Refuse what is not a number from 0 to below 1."""
+    require_number(at_least=0, below=1, **values)
+
+
+def require_choice(choices: Collection[str], **values: Any) -> None:
     """Refuse what is not one of the choices."""
     for name, value in values.items():
         if value not in choices:
             raise ValueError(f"{name} is {value!r}; use one of {', '.join(choices)}")
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a finite number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

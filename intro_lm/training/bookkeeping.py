@@ -47,8 +47,8 @@ class Bookkeeper:
         position = Position()
         if self.checkpoint is not None and self.checkpoint.path.exists():
             position = self.checkpoint.restore()
-            self.losses = position.losses or []
-            self.history.entries = [HistoryEntry(**entry) for entry in position.entries or ()]
+            self.losses = list(position.losses)
+            self.history.entries = [HistoryEntry(**entry) for entry in position.entries]
         if self.tracker is not None:
             self.tracker.start(position.step)
         self.bar.update(position.step)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from intro_lm.data import Batches
+from intro_lm.training.settings import TrainingSettings
 
 FILENAME = "checkpoint.safetensors"
 FORMAT = "intro_lm checkpoint 2"
@@ -31,20 +34,16 @@ class Position(NamedTuple):
     """How far a run is: all that the loop itself has to remember."""
 
     step: int = 0
-    losses: list[Tensor] | None = None  # of the steps since the last entry of the history
+    losses: Sequence[Tensor] = ()  # of the steps since the last entry of the history
     state: Tensor | None = None  # carried to the next batch
-    entries: list[dict[str, Any]] | None = None  # the history so far, as plain data
+    entries: Sequence[dict[str, Any]] = ()  # the history so far, as plain data
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One run's checkpoint.
+    """One run's checkpoint: its file, model and optimiser, and what a resumed run must share.
 
-    Args:
-        path: its file.
-        model: the weights.
-        optimizer: its state tensors.
-        run: settings and data as plain values; a resumed run must have the same.
+    That is `run`, the settings and a fingerprint of the data, as plain values.
     """
 
     path: Path
@@ -68,15 +67,11 @@ class Checkpoint:
         if device.type != "cpu":
             tensors["random.device"] = torch.get_device_module(device).get_rng_state()
         if position.losses:
-            tensors["losses"] = torch.stack(position.losses)
+            tensors["losses"] = torch.stack(list(position.losses))
         if position.state is not None:
             tensors["state"] = position.state
-        # Copies, because safetensors refuses tensors that share memory or have gaps.
-        whole = torch.contiguous_format
-        copies = {n: t.detach().cpu().clone(memory_format=whole) for n, t in tensors.items()}
-        header = {"step": position.step, "entries": position.entries, "run": self.run}
-        values = {key: json.dumps(value) for key, value in ({"format": FORMAT} | header).items()}
-        _replace(self.path, to_safetensors(copies, values))
+        header = {"format": FORMAT, "step": position.step, "entries": position.entries}
+        _replace(self.path, tensors, header | {"run": self.run})
 
     def restore(self) -> Position:
         """Put the saved state back into model, optimiser and random state.
@@ -93,13 +88,13 @@ class Checkpoint:
                     f"{ours.get(name)!r}; choose another checkpoint_dir, or that run's settings"
                 )
         _load_into(self.model, tensors, self.path)
-        state: dict[int, dict[str, Tensor]] = {}
+        state: dict[int, dict[str, Tensor]] = defaultdict(dict)
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
                 _, index, key = name.split(".", 2)
-                state.setdefault(int(index), {})[key] = tensor
+                state[int(index)][key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
         device = next(self.model.parameters()).device
         torch.set_rng_state(tensors["random.cpu"])
         if "random.device" in tensors and device.type != "cpu":
@@ -114,7 +109,7 @@ def open_checkpoint(
     resume: bool,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    run: dict[str, Any],
+    settings: TrainingSettings,
     batches: Batches,
 ) -> Checkpoint | None:
     """The checkpoint in a run's folder, which is made if need be; None for a run without one."""
@@ -129,7 +124,12 @@ def open_checkpoint(
             "checkpoint_dir"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Checkpoint(path, model, optimizer, run | {"data": batches.fingerprint()})
+    groups = [
+        [len(group["params"]), group["relative_rate"], group["start"]]
+        for group in optimizer.param_groups
+    ]
+    run = asdict(settings) | {"parameter_groups": groups, "data": batches.fingerprint()}
+    return Checkpoint(path, model, optimizer, run)
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:
@@ -148,8 +148,12 @@ def load_weights(path: str | Path, model: nn.Module) -> int:
     return int(header["step"])
 
 
-def _replace(path: Path, payload: bytes) -> None:
+def _replace(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write a file so that at every moment `path` holds the old content or the new."""
+    # Copies, because safetensors refuses tensors that share memory or have gaps.
+    whole = torch.contiguous_format
+    copies = {n: t.detach().cpu().clone(memory_format=whole) for n, t in tensors.items()}
+    payload = to_safetensors(copies, {name: json.dumps(value) for name, value in header.items()})
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
@@ -160,12 +164,11 @@ def _replace(path: Path, payload: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         kept = "the one before is kept" if path.exists() else "there is none before it"
-        raise OSError(
-            error.errno,
-            f"the checkpoint could not be written ({error.strerror}); {kept}. "
-            "Make room or choose another checkpoint_dir, then go on with resume=True",
-            str(path),
-        ) from error
+        message = (
+            f"the checkpoint could not be written ({error.strerror}); {kept}. Make room or choose "
+            "another checkpoint_dir, then go on with resume=True"
+        )
+        raise OSError(error.errno, message, str(path)) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -177,14 +180,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, json.JSONDecodeError) as error:
         raise CheckpointError(
-            f"{path} is not a whole checkpoint ({error}): it is truncated, or was written by "
-            "something else. Pickled files are never loaded. Delete it and train again"
+            f"{path} is not a whole checkpoint ({error}): it is truncated, or something else. "
+            "Pickled files are never loaded. Delete it and train again"
         ) from None
     if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} says format {header.get('format')!r}, and this version reads {FORMAT!r}; "
-            "delete it and train again"
-        )
+        found = header.get("format")
+        raise CheckpointError(f"{path} has format {found!r}, not {FORMAT!r}; train again")
     return tensors, header
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from torch import nn
 
-from intro_lm.checks import is_number, require_fraction
+from intro_lm.checks import require_fraction, require_number
 from intro_lm.data import Batches
 from intro_lm.training.history import History
 from intro_lm.training.loop import train
@@ -51,37 +51,25 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         require_fraction(stage=self.stage)
-        if not (is_number(self.rate_decay) and self.rate_decay >= 1):
-            raise ValueError(f"rate_decay is {self.rate_decay!r}; it must be at least 1")
+        require_number(at_least=1, rate_decay=self.rate_decay)
 
     def parameter_groups(
         self, layers: Sequence[Sequence[nn.Parameter]], steps: int
     ) -> list[ParameterGroup]:
-        """How each layer, from the bottom up to the head, learns in a run of so many steps.
-
-        Raises:
-            ValueError: a layer would begin to learn only after the last step.
-        """
-        deepest = len(layers) - 1
-        last = round(self._stages(deepest) * self.stage * steps)
-        if last >= steps and not self.frozen:
-            most = math.floor(100 * (steps - 1) / (self._stages(deepest) * steps)) / 100
-            raise ValueError(
-                f"stage is {self.stage}, so layer {deepest} below the head would begin at step "
-                f"{last} of {steps}; choose a stage of at most {most}"
-            )
+        """How each layer, from the bottom up to the head, learns in a run of so many steps."""
         groups = []
-        for below, parameters in enumerate(reversed(layers)):
-            start = round(self._stages(below) * self.stage * steps)
-            if self.frozen and below:
-                start = steps  # never
+        for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
+            later = max(below - 1, 0) if self.gradual_unfreezing else 0
+            stages = min(below, 1) * self.head_first + later
+            start = steps if self.frozen and below else round(stages * self.stage * steps)
+            if start >= steps and not self.frozen:
+                most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
+                raise ValueError(
+                    f"stage is {self.stage}, so layer {below} below the head would begin at step "
+                    f"{start} of {steps}; choose a stage of at most {most}"
+                )
             groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
-        return groups[::-1]
-
-    def _stages(self, below: int) -> int:
-        """How many stages pass before a layer so far below the head learns."""
-        gradual = max(below - 1, 0) if self.gradual_unfreezing else 0
-        return min(below, 1) * self.head_first + gradual
+        return groups
 
 
 def fine_tune(
@@ -91,10 +79,6 @@ def fine_tune(
     fine_tuning: FineTuning | None = None,
     **options: Any,
 ) -> History:
-    """Train a pretrained model layer by layer: `train` with `FineTuning`'s parameter groups.
-
-    The settings' learning rate is the head's; `options` are the other arguments of `train`.
-    """
-    recipe = fine_tuning or FineTuning()
-    groups = recipe.parameter_groups(model.layer_groups(), settings.steps)
+    """`train` with the parameter groups of `fine_tuning`, at the head's rate in the settings."""
+    groups = (fine_tuning or FineTuning()).parameter_groups(model.layer_groups(), settings.steps)
     return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What a run knew after some step. Losses are means in nats per token.
+    """What a run knew after some step; losses are means in nats per token.
 
     `train_loss` is the mean over the steps since the entry before, each batch's loss taken before
     the step that learned from it; `validation_loss` is None where nothing was evaluated. A token
@@ -22,12 +22,8 @@ class HistoryEntry:
 
     def scalars(self) -> dict[str, float]:
         """The entry as TensorBoard's names and values."""
-        values = {
-            "loss/train": self.train_loss,
-            "loss/validation": self.validation_loss,
-            "learning_rate": self.learning_rate,
-            "tokens_per_second": self.tokens_per_second,
-        }
+        values = {"loss/train": self.train_loss, "loss/validation": self.validation_loss}
+        values |= {"learning_rate": self.learning_rate, "tokens_per_second": self.tokens_per_second}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -57,11 +53,7 @@ class History:
 
     @property
     def validation_loss(self) -> float:
-        """The last validation loss.
-
-        Raises:
-            ValueError: nothing was evaluated.
-        """
+        """The last validation loss; a `ValueError` where nothing was evaluated."""
         if not self.validation_losses:
             raise ValueError("there is no validation loss; train with validation=batches")
         return self.validation_losses[-1][1]

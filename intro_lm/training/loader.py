@@ -16,10 +16,10 @@ from intro_lm.data import Batches
 
 @dataclass(frozen=True, eq=False)
 class LoaderBatches:
-    """A `DataLoader` of (inputs, targets). It shuffles itself, so only its beginnings are exact.
+    """A `DataLoader` of (inputs, targets), as `Batches`.
 
-    The loop restores PyTorch's global random state, from which a loader without a generator of its
-    own draws each epoch's order.
+    It shuffles by PyTorch's global random state, which a resumed run restores, so an epoch can be
+    repeated from its beginning but not from its middle.
     """
 
     loader: DataLoader
@@ -41,11 +41,7 @@ class LoaderBatches:
 
 
 def as_batches(batches: Batches | DataLoader) -> Batches:
-    """The batches as they are, a loader as `LoaderBatches`.
-
-    Raises:
-        ValueError: there is no batch.
-    """
+    """The batches as they are, a loader as `LoaderBatches`; an error if there are none."""
     found = LoaderBatches(batches) if isinstance(batches, DataLoader) else batches
     if len(found) == 0:
         raise ValueError("there are 0 batches; give at least one example")

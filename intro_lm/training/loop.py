@@ -6,7 +6,6 @@ What happens between steps (logging, evaluating, saving, stopping) is in `bookke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -24,7 +23,6 @@ from intro_lm.training.history import History
 from intro_lm.training.loader import as_batches
 from intro_lm.training.optimizers import (
     ParameterGroup,
-    describe_groups,
     freeze_until_start,
     make_optimizer,
     set_learning_rate,
@@ -89,8 +87,7 @@ def train(
     starts = {group["start"] for group in optimizer.param_groups}  # {0} unless fine-tuning
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
     state: Tensor | None = None
-    run = asdict(settings) | describe_groups(parameter_groups)
-    checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, run, batches)
+    checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
 
     with (
         random_state(settings.seed, device),
@@ -101,10 +98,10 @@ def train(
             unit=" steps", mininterval=0.5,
         ) as bar,
     ):  # fmt: skip
+        history = History(str(device), precision)
         books = Bookkeeper(
-            model, settings, loss, autocast, History(str(device), precision), validation, tracker,
-            checkpoint, bar,
-        )  # fmt: skip
+            model, settings, loss, autocast, history, validation, tracker, checkpoint, bar
+        )
         step, state = books.begin()  # 0 and None, or where the checkpoint stopped
         freeze_until_start(optimizer, step)
         while step < settings.steps:
@@ -132,4 +129,4 @@ def train(
                     books.bring_up_to_date(step, state, stop=interrupted.is_set())
                 if step == settings.steps:
                     break
-    return books.history
+    return history

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
 
 from intro_lm.training.settings import TrainingSettings
 
@@ -34,18 +34,11 @@ def make_optimizer(
     settings: TrainingSettings,
     device: torch.device,
     groups: Sequence[ParameterGroup] | None = None,
-) -> torch.optim.Optimizer:
-    """The optimiser that the settings name, over all parameters that want gradients.
-
-    Args:
-        model: whose parameters.
-        settings: optimiser, learning rate, weight decay.
-        device: where the parameters are.
-        groups: the same parameters in groups; None makes one group of them all.
+) -> Optimizer:
+    """The settings' optimiser over all parameters that want gradients, in these groups or in one.
 
     Raises:
-        ValueError: `groups` leave a parameter out, repeat one or hold another model's, or no group
-            learns from the first step on.
+        ValueError: the groups are not the model's parameters, or none learns from step 0 on.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
@@ -57,10 +50,7 @@ def make_optimizer(
         )
     first = min(group.start for group in groups)
     if first > 0:
-        raise ValueError(
-            f"the first parameter group starts at step {first}; one must start at step 0, or there "
-            "is nothing to learn"
-        )
+        raise ValueError(f"the first parameter group starts at step {first}; one must at step 0")
     parameters = [
         {"params": list(group.parameters), "relative_rate": group.rate, "start": group.start}
         for group in groups
@@ -68,17 +58,17 @@ def make_optimizer(
     rate, decay = settings.learning_rate, settings.weight_decay
     fused = device.type in ("cpu", "cuda")  # one kernel for all parameters, not one for each
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, weight_decay=decay, fused=fused)
-    return torch.optim.AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
+        return SGD(parameters, rate, weight_decay=decay, fused=fused)
+    return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Give each group its multiple of the schedule's rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["relative_rate"]
 
 
-def freeze_until_start(optimizer: torch.optim.Optimizer, step: int) -> None:
+def freeze_until_start(optimizer: Optimizer, step: int) -> None:
     """Freeze the groups that start after this step, and let the others learn."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -86,20 +76,9 @@ def freeze_until_start(optimizer: torch.optim.Optimizer, step: int) -> None:
 
 
 @contextlib.contextmanager
-def unfrozen_afterwards(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+def unfrozen_afterwards(optimizer: Optimizer) -> Iterator[None]:
     """Let all of the optimiser's parameters want gradients again, however the run ends."""
     try:
         yield
     finally:
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.requires_grad_(True)
-
-
-def describe_groups(groups: Sequence[ParameterGroup] | None) -> dict[str, Any]:
-    """The groups as plain data, by which a resumed run is recognised."""
-    if groups is None:
-        return {}
-    sizes = [sum(p.numel() for p in group.parameters) for group in groups]
-    described = [[size, group.rate, group.start] for size, group in zip(sizes, groups, strict=True)]
-    return {"parameter_groups": described}
+        freeze_until_start(optimizer, max(group["start"] for group in optimizer.param_groups))

@@ -9,7 +9,7 @@ import math
 from torch import nn
 
 from intro_lm.data import Batches
-from intro_lm.evaluation import Loss, cross_entropy
+from intro_lm.evaluation import cross_entropy
 from intro_lm.training.device import choose_device
 from intro_lm.training.optimizers import make_optimizer, set_learning_rate
 from intro_lm.training.settings import TrainingSettings
@@ -23,43 +23,33 @@ def learning_rate_range_test(
     highest: float = 1.0,
     steps: int = 200,
     optimizer: str = "adamw",
-    loss: Loss = cross_entropy,
-    device: str = "auto",
 ) -> tuple[list[float], list[float]]:
-    """Train a copy of the model while the learning rate grows by the same factor each step.
+    """Train a copy of the model while the learning rate grows from lowest to highest.
 
-    A good rate lies where the loss still falls fast, well below where it blows up. The test ends
-    early once the loss is not finite or four times its lowest.
-
-    Args:
-        model, batches, optimizer, loss, device: as `train` has them.
-        lowest, highest: the first and the last rate.
-        steps: how many rates.
+    It grows by the same factor each step. A good rate lies where the loss still falls fast, well
+    below where it blows up; the test ends early once the loss is four times its lowest.
 
     Returns:
         The rates, and the loss of each step before its update.
     """
     if not 0 < lowest < highest < math.inf:
         raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
-    settings = TrainingSettings(
-        steps=steps, learning_rate=highest, optimizer=optimizer, device=device
-    )
-    target = choose_device(device)
-    model = copy.deepcopy(model).to(target).train()
-    batches = batches.to(target)
-    update = make_optimizer(model, settings, target)
+    settings = TrainingSettings(steps, highest, optimizer)
+    device = choose_device(settings.device)
+    model, batches = copy.deepcopy(model).to(device).train(), batches.to(device)
+    update = make_optimizer(model, settings, device)
     rates: list[float] = []
     losses: list[float] = []
     endless = itertools.chain.from_iterable(batches.epoch(epoch) for epoch in itertools.count())
     for step, (inputs, targets) in enumerate(itertools.islice(endless, steps)):
         rate = lowest * (highest / lowest) ** (step / max(steps - 1, 1))
         set_learning_rate(update, rate)
-        batch_loss = loss(model(inputs), targets)
+        batch_loss = cross_entropy(model(inputs), targets)
         update.zero_grad()
         batch_loss.backward()
         update.step()
         rates.append(rate)
         losses.append(batch_loss.item())
-        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+        if not losses[-1] <= 4 * min(losses):  # also where it is not a number
             break
     return rates, losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intro_lm.checks import is_number, require_choice, require_count, require_fraction
+from intro_lm.checks import require_choice, require_count, require_fraction, require_number
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("one-cycle", "constant")
@@ -21,12 +21,10 @@ class TrainingSettings:
         optimizer: `adamw` or plain `sgd`.
         schedule: `one-cycle` rises linearly over the first `warmup` fraction of the steps and
             falls linearly to zero over the rest; `constant` stays.
-        warmup: fraction of the steps, from 0 to below 1.
         weight_decay: AdamW's decoupled decay, or SGD's L2 penalty.
         clip_norm: largest norm of all gradients together; None leaves them alone.
-        log_every: steps between entries of the training loss.
-        evaluate_every: steps between evaluations on the validation batches.
-        checkpoint_every: steps between checkpoints, where there is a folder for them.
+        log_every, evaluate_every, checkpoint_every: steps between two entries of the training
+            loss, two evaluations, two checkpoints.
         seed: seeds what a model draws at random while training (dropout).
         device: `auto` takes CUDA, then MPS, then the CPU; or any name PyTorch knows.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA devices that have
@@ -51,27 +49,16 @@ class TrainingSettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        require_count(
-            steps=self.steps,
-            log_every=self.log_every,
-            evaluate_every=self.evaluate_every,
-            checkpoint_every=self.checkpoint_every,
-        )
+        require_count(steps=self.steps, log_every=self.log_every)
+        require_count(evaluate_every=self.evaluate_every, checkpoint_every=self.checkpoint_every)
         require_fraction(warmup=self.warmup)
+        require_number(above=0, learning_rate=self.learning_rate)
+        require_number(at_least=0, weight_decay=self.weight_decay)
+        if self.clip_norm is not None:
+            require_number(above=0, clip_norm=self.clip_norm)
         require_choice(OPTIMIZERS, optimizer=self.optimizer)
         require_choice(SCHEDULES, schedule=self.schedule)
         require_choice(PRECISIONS, precision=self.precision)
-        for name, value in {
-            "learning_rate": self.learning_rate,
-            "clip_norm": self.clip_norm,
-        }.items():
-            missing = name == "clip_norm" and value is None
-            if not missing and not (is_number(value) and value > 0):  # type: ignore[operator]
-                raise ValueError(f"{name} is {value!r}; it must be a number above 0")
-        if not (is_number(self.weight_decay) and self.weight_decay >= 0):
-            raise ValueError(
-                f"weight_decay is {self.weight_decay!r}; it must be a number of at least 0"
-            )
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of step number `step`, counted from 0."""

@@ -82,7 +82,7 @@ def test_a_pickled_checkpoint_is_refused_and_never_executed(folder, make_model):
 
 def test_a_safetensors_file_of_something_else_is_refused(folder, make_model):
     save_file({"x": torch.zeros(3)}, folder / "checkpoint.safetensors")
-    with pytest.raises(CheckpointError, match="says format None"):
+    with pytest.raises(CheckpointError, match="has format None"):
         load_weights(folder, make_model())
 
 
