@@ -119,9 +119,8 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[B
     """
     values, truth = _arrays(probabilities, labels)
     confidence, correct = values.max(1), values.argmax(1) == truth  # (N,) each
-    index = np.ceil(confidence * bins).clip(
-        1, bins
-    )  # (N,), from 1: bin n holds ((n-1)/bins, n/bins]
+    # Bin n, counted from 1, holds confidences above (n - 1) / bins and up to n / bins.
+    index = np.ceil(confidence * bins).clip(1, bins)  # (N,)
     rows = [index == number for number in np.unique(index)]
     return [Bin(int(r.sum()), float(confidence[r].mean()), float(correct[r].mean())) for r in rows]
 
