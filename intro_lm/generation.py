@@ -21,14 +21,12 @@ def generate(
     max_length: int = 50,
     seed: int = 0,
 ) -> list[str]:
-    """Sample texts from a language model, all of them at once, one token at a time.
+    """Sample `count` texts from a language model, all of them at once, one token at a time.
 
     A `StatefulLanguageModel` reads each token once, so a token costs the same in a long text.
 
     Args:
-        model: the language model.
-        vocabulary: the one that the model was trained with.
-        count: how many texts.
+        model, vocabulary: a language model and the vocabulary it was trained with.
         prompt: how each text begins.
         temperature: divides the logits; below 1 sharpens, above 1 flattens, and 0 always takes the
             most likely token.
@@ -36,9 +34,6 @@ def generate(
         max_length: tokens of a text at most, with its prompt; a text ends earlier if the model
             draws a boundary.
         seed: the same seed gives the same texts.
-
-    Returns:
-        `count` texts, each beginning with the prompt, without boundaries.
 
     Raises:
         ValueError: an argument is out of range, the prompt holds an unknown character, or the

@@ -13,12 +13,7 @@ from intro_lm.evaluation.classification import require_labels
 
 
 def majority(labels: Sequence[int], texts: Sequence[str], classes: int) -> Tensor:
-    """For every text the same probabilities (N, C): the classes' fractions of the training labels.
-
-    Args:
-        labels: of the training texts.
-        texts: N texts to classify.
-        classes: number of classes C.
+    """The same probabilities for each of N texts, (N, C): the fractions of the training labels.
 
     Raises:
         ValueError: there are no labels, or one is out of range.
@@ -40,8 +35,7 @@ def tfidf_logistic_regression(
     of a word differ from those within.
 
     Args:
-        training_texts: to learn from.
-        labels: their class ids.
+        training_texts, labels: texts to learn from, and their class ids.
         texts: N texts to classify.
         classes: number of classes C; one without a training text gets probability 0.
         longest: characters of the longest n-gram.

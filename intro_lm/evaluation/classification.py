@@ -79,8 +79,8 @@ def score(probabilities: Tensor, labels: Tensor) -> Scores:
         labels: (N,) class ids.
 
     Raises:
-        ValueError: the shapes don't match, there is no text, a label is out of range, or a value
-            is not a probability.
+        ValueError: there is no text, a label is missing or out of range, or a value is not a
+            probability.
     """
     values, truth = _arrays(probabilities, labels)
     chosen, classes = values.argmax(1), np.arange(values.shape[1])
@@ -99,9 +99,7 @@ def score(probabilities: Tensor, labels: Tensor) -> Scores:
 def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Tensor:
     """How often texts of each class (row) were classified as each class (column): (C, C).
 
-    Args:
-        probabilities, labels: as in `score`.
-        rates: give fractions of each row's texts, not counts; NaN for a class without texts.
+    With `rates` as fractions of each row's texts, NaN for a class without texts.
     """
     values, truth = _arrays(probabilities, labels)
     classes = np.arange(values.shape[1])
@@ -110,12 +108,10 @@ def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Ten
 
 
 def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[Bin]:
-    """Mean confidence and accuracy of predictions of similar confidence (Niculescu-Mizil and
-    Caruana 2005). The confidence of a prediction is the probability of the chosen class.
+    """Mean confidence and accuracy of predictions of similar confidence.
 
-    Args:
-        probabilities, labels: as in `score`.
-        bins: how many, of equal width from 0 to 1; those without texts are left out.
+    The confidence of a prediction is the probability of the chosen class. Of `bins` bins of equal
+    width from 0 to 1 those without texts are left out (Niculescu-Mizil and Caruana 2005).
     """
     values, truth = _arrays(probabilities, labels)
     confidence, correct = values.max(1), values.argmax(1) == truth  # (N,) each
@@ -153,11 +149,6 @@ def require_labels(labels: Sequence[int] | Tensor, classes: int) -> Tensor:
 def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays, once they are checked."""
     values = torch.as_tensor(probabilities).cpu().double()
-    if values.dim() != 2 or len(labels) != len(values):
-        raise ValueError(
-            f"probabilities are {tuple(values.shape)} and labels {tuple(labels.shape)}; they must "
-            "be (N, C) and (N,)"
-        )
     ids = require_labels(labels, values.shape[1])
     wrong = (~((values >= 0) & (values <= 1 + 1e-6))).nonzero()  # NaN too; 1e-6 is for rounding
     if len(wrong):

@@ -41,10 +41,10 @@ class TextClassifier(nn.Module):
     """Recurrent encoders, concatenated pooling, and a linear layer that gives a logit per class.
 
     Each encoder reads a boundary and then the text, as a language model does. With two directions,
-    a second encoder with its own weights reads the reversed text. So both can be replaced by
-    pretrained language models. The states of the top layer are pooled to their mean, maximum and
-    last (Howard and Ruder 2018, section 3.3). All that follows the first boundary in a row of
-    `inputs` is padding: neither the encoders' logits nor the pooling depend on it.
+    a second encoder with its own weights reads the reversed text, so each of them can be copied
+    from a pretrained language model. The states of the top layer are pooled to their mean, maximum
+    and last (Howard and Ruder 2018, section 3.3). Whatever follows the first boundary in a row of
+    `inputs` is padding, which changes no logit.
 
     Args:
         vocabulary_size: number of tokens V.
