@@ -1,8 +1,6 @@
 """How well texts are classified: accuracy, F1, recall, confusion, calibration.
 
-Everything here reads probabilities (N, C), a row a text, whatever gave them. Intervals over seeds
-are those of `intro_lm.evaluation`: `interval`, and `difference_interval(…, paired=True)` where two
-methods had the same seeds and labels.
+Everything here reads probabilities (N, C), one row per text, from any classifier.
 """
 
 from __future__ import annotations
@@ -16,31 +14,21 @@ from sklearn import metrics
 from torch import Tensor, nn
 
 from intro_lm.data import LabelledBatches
-
-BINS = 10
-ROUNDING = 1e-6  # by which a mean of probabilities may pass 1
+from intro_lm.models.language_model import inference
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How well some texts were classified. All are shares, from 0 to 1.
+    """How well some texts were classified; all scores are from 0 to 1."""
 
-    Args:
-        accuracy: of the texts, how many were classified rightly.
-        macro_recall: the mean of the classes' recalls, so that a rare class counts like any other.
-        macro_f1: the mean of the classes' F1, 2·precision·recall / (precision + recall).
-        recall: of each class's texts, how many were found.
-        calibration_error: how far confidence and accuracy lie apart (see `calibration_error`).
-    """
-
-    accuracy: float
-    macro_recall: float
-    macro_f1: float
-    recall: tuple[float, ...]
-    calibration_error: float
+    accuracy: float  # the fraction of texts that were classified correctly
+    macro_recall: float  # the mean of the classes' recalls, so a rare class counts like any other
+    macro_f1: float  # the mean of the classes' F1, 2·precision·recall / (precision + recall)
+    recall: tuple[float, ...]  # the fraction of each class's texts that were found, NaN without any
+    calibration_error: float  # see `calibration_error`
 
     def summary(self, classes: Sequence[str]) -> str:
-        """The scores in a few lines, with each class's recall beside its name."""
+        """The scores in a few lines, the last with each class's name and recall."""
         width = max(map(len, classes))
         lines = [
             f"accuracy {self.accuracy:.3f}, macro-averaged F1 {self.macro_f1:.3f} and recall "
@@ -53,157 +41,120 @@ class Scores:
 
 @dataclass(frozen=True)
 class Bin:
-    """Texts whose predictions were about equally sure."""
+    """Texts whose predictions have about the same confidence: how many, and the means."""
 
-    low: float  # the confidence that the bin begins above
-    high: float
     count: int
-    confidence: float  # mean, NaN where there is no text
+    confidence: float
     accuracy: float
 
 
-@torch.no_grad()
 def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
-    """The probability of each class for each text, with dropout switched off.
+    """The probability of each class for each text, without dropout.
 
     Args:
-        model: from (B, T) token ids to (B, C) logits; its training mode is put back afterwards.
-        batches: the texts; moved to where the model is, and read in batches of like length.
+        model: from (B, T) token ids to (B, C) logits.
+        batches: N texts.
 
     Returns:
-        (N, C) probabilities on the CPU, in the order in which the texts were given, which is that
-        of `batches.labels`.
-
-    Raises:
-        ValueError: a label lies outside the model's classes.
+        (N, C) probabilities on the CPU, in the order of `batches.labels`.
     """
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    rows = torch.arange(len(batches.labels))  # texts of like length share a batch, so they move
-    by_length = replace(batches, shuffle=True, labels=rows).to(device)
-    probabilities = torch.empty(0)
-    was_training = model.training
-    model.eval()
-    try:
-        for inputs, places in by_length.epoch(0):
-            logits = model(inputs).float()
-            if not len(probabilities):
-                _require_labels(batches.labels.cpu(), logits.shape[1])
-                probabilities = torch.empty(len(rows), logits.shape[1])
-            probabilities[places.cpu()] = logits.softmax(1).cpu()
-    finally:
-        model.train(was_training)
-    return probabilities
+    # Shuffled batches hold texts of similar length, so they need little padding. In place of the
+    # labels each batch gives the indices of its texts, to restore their order.
+    indices = torch.arange(len(batches.labels))
+    found = []
+    with inference(model) as device:
+        for inputs, rows in replace(batches, shuffle=True, labels=indices).to(device).epoch(0):
+            found.append((rows, model(inputs).float().softmax(1)))
+    rows, probabilities = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
+    return probabilities[rows.argsort()]
 
 
 def score(probabilities: Tensor, labels: Tensor) -> Scores:
     """Accuracy, F1, recall and calibration of some predictions.
+
+    A class without any text is left out of the means.
 
     Args:
         probabilities: (N, C), each row summing to 1.
         labels: (N,) class ids.
 
     Raises:
-        ValueError: the shapes don't match, there is no text, a label is out of range, or a value is
-            no probability. A class without any text is left out of the means, and its recall is
-            NaN.
+        ValueError: there is no text, a label is missing or out of range, or a value is not a
+            probability.
     """
-    values, wanted = _arrays(probabilities, labels)
-    chosen, ids = values.argmax(1), np.arange(values.shape[1])
-    occurring = np.unique(wanted)
-    recall = metrics.recall_score(wanted, chosen, labels=ids, average=None, zero_division=np.nan)
-    f1 = metrics.f1_score(wanted, chosen, labels=ids, average=None, zero_division=0)
+    values, truth = _arrays(probabilities, labels)
+    chosen, classes = values.argmax(1), np.arange(values.shape[1])
+    present = np.unique(truth)
+    recall = metrics.recall_score(truth, chosen, labels=classes, average=None, zero_division=np.nan)
+    f1 = metrics.f1_score(truth, chosen, labels=classes, average=None, zero_division=0)
     return Scores(
-        accuracy=float(metrics.accuracy_score(wanted, chosen)),
-        macro_recall=float(recall[occurring].mean()),
-        macro_f1=float(f1[occurring].mean()),
+        accuracy=float(metrics.accuracy_score(truth, chosen)),
+        macro_recall=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
         recall=tuple(recall.tolist()),
         calibration_error=calibration_error(reliability(probabilities, labels)),
     )
 
 
 def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Tensor:
-    """How often each class (a row) was taken for each class (a column).
+    """How often texts of each class (row) were classified as each class (column): (C, C).
 
-    Args:
-        probabilities: (N, C).
-        labels: (N,) class ids.
-        rates: shares of each row's texts, not counts; NaN in the row of a class without texts.
-
-    Returns:
-        (C, C).
-
-    Raises: as `score` does.
+    With `rates` as fractions of each row's texts, NaN for a class without texts.
     """
-    values, wanted = _arrays(probabilities, labels)
-    ids = np.arange(values.shape[1])
-    counts = torch.from_numpy(metrics.confusion_matrix(wanted, values.argmax(1), labels=ids))
+    values, truth = _arrays(probabilities, labels)
+    classes = np.arange(values.shape[1])
+    counts = torch.from_numpy(metrics.confusion_matrix(truth, values.argmax(1), labels=classes))
     return counts / counts.sum(1, keepdim=True) if rates else counts
 
 
-def reliability(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> list[Bin]:
-    """Confidence beside accuracy, for predictions of like confidence (Niculescu-Mizil and Caruana
-    2005). The confidence of a prediction is the probability of the class chosen.
+def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[Bin]:
+    """Mean confidence and accuracy of predictions of similar confidence.
 
-    Args:
-        probabilities: (N, C).
-        labels: (N,) class ids.
-        bins: how many, of equal width from 0 to 1.
-
-    Raises:
-        ValueError: as `score` does, or `bins` is no count.
+    The confidence of a prediction is the probability of the chosen class. Of `bins` bins of equal
+    width from 0 to 1 those without texts are left out (Niculescu-Mizil and Caruana 2005).
     """
-    if not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"bins is {bins!r}; it must be a whole number of at least 1")
-    values, wanted = _arrays(probabilities, labels)
-    confidence, right = values.max(1), values.argmax(1) == wanted
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    table = []
-    for number in range(bins):
-        inside = place == number
-        count = int(inside.sum())
-        means = [float(each[inside].mean()) if count else np.nan for each in (confidence, right)]
-        table.append(Bin(number / bins, (number + 1) / bins, count, *means))
-    return table
+    values, truth = _arrays(probabilities, labels)
+    confidence, correct = values.max(1), values.argmax(1) == truth  # (N,) each
+    # Bin n, counted from 1, holds confidences above (n - 1) / bins and up to n / bins.
+    index = np.ceil(confidence * bins).clip(1, bins)  # (N,)
+    rows = [index == number for number in np.unique(index)]
+    return [Bin(int(r.sum()), float(confidence[r].mean()), float(correct[r].mean())) for r in rows]
 
 
 def calibration_error(table: Sequence[Bin]) -> float:
-    """The expected calibration error: |accuracy - confidence|, a mean over the texts in the bins.
+    """The expected calibration error: |accuracy - confidence|, averaged over the texts in the bins.
 
-    After Naeini et al. (2015) and Guo et al. (2017). It is 0 where a model that is 70% sure is
-    right 70% of the time.
+    It is 0 for a model that is right 70% of the time when it is 70% sure (Naeini et al. 2015, Guo
+    et al. 2017).
     """
-    texts = sum(each.count for each in table)
-    apart = [each.count * abs(each.accuracy - each.confidence) for each in table if each.count]
-    return sum(apart) / texts
+    gaps = [each.count * abs(each.accuracy - each.confidence) for each in table]
+    return sum(gaps) / sum(each.count for each in table)
 
 
-def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays, or a `ValueError` that says what does not fit."""
-    probabilities, labels = torch.as_tensor(probabilities).cpu(), torch.as_tensor(labels).cpu()
-    if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1]:
-        raise ValueError(
-            f"probabilities are {tuple(probabilities.shape)} and labels {tuple(labels.shape)}; "
-            "they must be (N, C) and (N,)"
-        )
-    if len(labels) == 0:
-        raise ValueError("nothing to evaluate: there are 0 texts; give at least one")
-    _require_labels(labels, probabilities.shape[1])
-    values = probabilities.double().numpy()
-    fits = (values >= 0) & (values <= 1 + ROUNDING)  # of NaN neither holds
-    if not fits.all():
-        row, column = np.argwhere(~fits)[0]
-        raise ValueError(
-            f"the probability of text {row} is {values[row, column]:g} for class {column}; it must "
-            "lie between 0 and 1: give the softmax of logits, and of a model that has not diverged"
-        )
-    return values, labels.numpy()
-
-
-def _require_labels(labels: Tensor, classes: int) -> None:
-    outside = ((labels < 0) | (labels >= classes)).nonzero()
+def require_labels(labels: Sequence[int] | Tensor, classes: int) -> Tensor:
+    """The labels as a `LongTensor`, or a `ValueError` that names the first one out of range."""
+    ids = torch.as_tensor(labels, dtype=torch.long).cpu()
+    if len(ids) == 0:
+        raise ValueError("there are 0 labels; give at least one text with its label")
+    outside = ((ids < 0) | (ids >= classes)).nonzero()
     if len(outside):
         row = int(outside[0])
         raise ValueError(
-            f"the label of text {row} is {int(labels[row])}; with {classes} classes it must lie "
-            f"between 0 and {classes - 1}"
+            f"the label of text {row} is {ids[row]}; with {classes} classes it must be from 0 to "
+            f"{classes - 1}"
         )
+    return ids
+
+
+def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays, once they are checked."""
+    values = torch.as_tensor(probabilities).cpu().double()
+    ids = require_labels(labels, values.shape[1])
+    wrong = (~((values >= 0) & (values <= 1 + 1e-6))).nonzero()  # NaN too; 1e-6 is for rounding
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise ValueError(
+            f"the probability of text {row} is {values[row, column]:g} for class {column}; it must "
+            "be from 0 to 1: give the softmax of a model's logits"
+        )
+    return values.numpy(), ids.numpy()

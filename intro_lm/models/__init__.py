@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from intro_lm.models.classifier import TextClassifier
 from intro_lm.models.language_model import LanguageModel, StatefulLanguageModel
@@ -17,6 +18,10 @@ MODELS: dict[str, Callable[..., MLP | RecurrentLM]] = {
     "gru": partial(RecurrentLM, cell="gru"),
     "lstm": partial(RecurrentLM, cell="lstm"),
 }
+
+if TYPE_CHECKING:  # mypy checks here that every model keeps its contract
+    _language_models: list[type[LanguageModel]] = [MLP, Bigram, KneserNey, RecurrentLM]
+    _stateful_language_models: list[type[StatefulLanguageModel]] = [RecurrentLM]
 
 __all__ = [
     "MLP",

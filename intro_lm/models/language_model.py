@@ -1,26 +1,28 @@
-"""What every language model promises, whatever is inside it."""
+"""The contract of every language model, and how models are used once they are trained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 
 class LanguageModel(Protocol):
     """A `torch.nn.Module` from token ids to next-token logits.
 
-    A model with a `context_length` T reads a window (B, T), oldest token first, and gives the
-    logits (B, V) of the token that follows. One without reads whole texts (B, T), from the
-    boundary before their first token on, and gives logits (B, T, V), those after each token.
+    A model with a `context_length` T reads windows (B, T), oldest token first, and gives the logits
+    (B, V) of the token that follows. A model without one reads whole texts (B, T), which begin with
+    a boundary, and gives the logits (B, T, V) after each token.
     """
 
     training: bool
 
     @property
     def context_length(self) -> int | None:
-        """Tokens in the window that `forward` reads; None for a model that reads any number."""
+        """Tokens T in the window that `forward` reads; None if it reads texts of any length."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Next-token logits for `inputs` (B, T)."""
@@ -34,12 +36,27 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class StatefulLanguageModel(LanguageModel, Protocol):
-    """A language model that can go on from where it stopped reading, without reading again."""
+    """A language model that continues where it stopped reading, without reading again."""
 
     def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read on: logits (B, T, V) after each of `inputs` (B, T), and the state after the last.
 
-        The state is one tensor whose first dimension is the batch, so that `state[rows]` is the
-        state of some of its texts; None is the state before a text begins. Reading a text in
-        pieces gives the logits of reading it whole.
+        The state is one tensor whose first dimension is the batch, so `state[rows]` is the state of
+        some of the texts. None is the state before a text begins. A text read in pieces gives the
+        same logits as the whole text.
         """
+
+
+@contextmanager
+def inference(model: nn.Module | LanguageModel) -> Iterator[torch.device]:
+    """Switch gradients and dropout off, and give the model's device; restore its mode afterwards.
+
+    A model without parameters, such as one that counts, is on the CPU.
+    """
+    was_training = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            yield next((p.device for p in model.parameters()), torch.device("cpu"))
+    finally:
+        model.train(was_training)

@@ -1,7 +1,6 @@
 """Counting models: the bigram, and interpolated Kneser–Ney n-grams of any order.
 
-Both are modules from context windows to logits (here normalised log-probabilities), so that the
-same `evaluate` and `generate` serve them. They have no parameters and are fitted by counting.
+Their logits are log-probabilities. They have no parameters and are fitted by counting.
 """
 
 from __future__ import annotations
@@ -9,13 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from intro_lm.checks import require_count
+
 
 class Bigram(nn.Module):
-    """Counts of which token follows which, with add-`smoothing` estimates.
+    """Counts of which token follows which, with `smoothing` added to each count.
 
     Args:
         vocabulary_size: number of tokens V.
-        smoothing: added to every count, so that no pair is impossible.
+        smoothing: added to every count; above 0 no pair is impossible.
     """
 
     counts: Tensor
@@ -44,23 +45,22 @@ class Bigram(nn.Module):
 class KneserNey(nn.Module):
     """The interpolated Kneser–Ney n-gram.
 
-    Each order's discounted relative frequencies are mixed with the next lower order's, whose counts
-    are numbers of distinct left neighbours; below the unigram lies the uniform distribution. One
-    discount an order, D = n₁ / (n₁ + 2 n₂), from the numbers of n-grams counted once and twice
-    (Kneser and Ney 1995; Chen and Goodman 1998, section 2.7 and equation 24). A context ends at
-    the text's beginning: n-grams that start with a boundary have no left neighbours and keep their
-    plain counts.
+    The discounted relative frequencies of each order are mixed with those of the next lower order,
+    whose counts are numbers of distinct left neighbours; the lowest is the uniform distribution.
+    Each order has one discount D = n₁ / (n₁ + 2 n₂), from the numbers of n-grams counted once and
+    twice (Kneser and Ney 1995; Chen and Goodman 1998, section 2.7 and equation 24). A context stops
+    at the beginning of the text: n-grams that start with a boundary have no left neighbours and
+    keep their plain counts.
 
     Args:
         vocabulary_size: number of tokens V.
         order: n; the model sees n - 1 tokens of context.
-        boundary: the id of the token that stands before a text's first.
+        boundary: the id of the token before a text's first.
     """
 
     def __init__(self, vocabulary_size: int, order: int, boundary: int = 0) -> None:
         super().__init__()
-        if not isinstance(order, int) or order < 1:
-            raise ValueError(f"order is {order!r}; it must be a whole number of at least 1")
+        require_count(order=order)
         self.vocabulary_size = vocabulary_size
         self.order = order
         self.boundary = boundary
@@ -68,11 +68,7 @@ class KneserNey(nn.Module):
         self._levels: list[_Level] = []
 
     def fit(self, inputs: Tensor, targets: Tensor) -> KneserNey:
-        """Count the n-grams of `inputs` (N, T), oldest token first, and `targets` (N,).
-
-        Raises:
-            ValueError: the windows are shorter than the order needs.
-        """
+        """Count the n-grams of `inputs` (N, T), oldest token first, and `targets` (N,)."""
         if inputs.shape[1] < self.order - 1:
             raise ValueError(
                 f"order {self.order} needs contexts of {self.order - 1} tokens, and the windows "
@@ -80,8 +76,8 @@ class KneserNey(nn.Module):
             )
         size = self.vocabulary_size
         self._levels = []
-        context = torch.zeros(len(targets), dtype=torch.long)  # the one context of length 0
-        grams: list[Tensor] = []  # per length: each occurrence's (context, target) as one number
+        context = torch.zeros(len(targets), dtype=torch.long)  # (N,), the one context of length 0
+        grams: list[Tensor] = []  # per length: (N,), each (context, target) as one number
         codes: list[Tensor] = []  # per length: the sorted codes of the contexts that occur
         for length in range(self.order):
             if length > 0:
@@ -108,8 +104,8 @@ class KneserNey(nn.Module):
         if not self._levels:
             raise RuntimeError("the model has counted nothing yet; call fit(inputs, targets) first")
         size = self.vocabulary_size
-        probabilities = torch.full((len(inputs), size), 1 / size, dtype=torch.float64)
-        context = torch.zeros(len(inputs), dtype=torch.long)
+        probabilities = torch.full((len(inputs), size), 1 / size, dtype=torch.float64)  # (B, V)
+        context = torch.zeros(len(inputs), dtype=torch.long)  # (B,)
         for length, level in enumerate(self._levels):
             if length > 0:
                 context = _look_up(self._extend(context, inputs, length), level.codes)
@@ -119,7 +115,7 @@ class KneserNey(nn.Module):
     def _extend(self, context: Tensor, inputs: Tensor, length: int) -> Tensor:
         """Codes of the contexts one token longer to the left; -1 where there is no such context."""
         known = context >= 0
-        if length > 1:  # a text's beginning has nothing to its left
+        if length > 1:  # nothing precedes the beginning of a text
             known &= inputs[:, 1 - length] != self.boundary
         return torch.where(known, context * self.vocabulary_size + inputs[:, -length], -1)
 
@@ -134,7 +130,7 @@ class _Level:
         self.distinct = torch.bincount(contexts, minlength=len(codes))
         self.start = self.distinct.cumsum(0) - self.distinct
         once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-        # Where nothing was counted once the estimate is 0, and unseen tokens would be impossible.
+        # If nothing was counted once, the estimate is 0 and unseen tokens would be impossible.
         self.discount = once / (once + 2 * twice) if once else 0.5
         self.counts = counts.double()
         self.total = torch.zeros(len(codes), dtype=torch.float64)
@@ -150,8 +146,8 @@ class _Level:
         entry = (self.start[context] - first)[row_of_entry] + torch.arange(int(numbers.sum()))
         total = self.total[context].unsqueeze(1)
         mixed = lower[rows] * (self.discount * numbers.unsqueeze(1) / total)
-        share = (self.counts[entry] - self.discount) / total.squeeze(1)[row_of_entry]
-        mixed[row_of_entry, self.tokens[entry]] += share
+        kept = (self.counts[entry] - self.discount) / total.squeeze(1)[row_of_entry]
+        mixed[row_of_entry, self.tokens[entry]] += kept
         result = lower.clone()
         result[rows] = mixed
         return result

@@ -1,25 +1,13 @@
 """The baselines: the commonest class, and TF-IDF with logistic regression."""
 
 import pytest
-import torch
 
-from intro_lm import data
 from intro_lm.evaluation.baselines import majority, tfidf_logistic_regression
-from intro_lm.evaluation.classification import score
 
 
-def test_majority_gives_every_text_the_training_shares():
+def test_majority_gives_every_text_the_fractions_of_the_training_labels():
     found = majority([0, 2, 2, 2], ["a", "b"], classes=3)
     assert found.tolist() == [[0.25, 0.0, 0.75], [0.25, 0.0, 0.75]]
-
-
-def test_counted_characters_tell_languages_apart_far_better_than_chance():
-    corpus = data.load("name-origins")
-    few, test = data.few_labels(corpus["train"], 30), corpus["test"]
-    found = tfidf_logistic_regression(few["text"], few["label"], test["text"], classes=14)
-    scores = score(found, torch.tensor(test["label"]))
-    assert 0.40 < scores.macro_recall < 0.50  # 1/14 by chance
-    torch.testing.assert_close(found.sum(1), torch.ones(len(test), dtype=torch.double))
 
 
 def test_a_class_that_was_never_shown_has_probability_zero():
@@ -34,22 +22,10 @@ def test_capitals_are_characters_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"), [([], "there are 0 training labels"), ([0, 2], "label of text 1 is 2")]
+    ("labels", "message"), [([], "there are 0 labels"), ([0, 2], "label of text 1 is 2")]
 )
-def test_a_majority_of_nothing_or_of_no_class_is_refused(labels, message):
+def test_labels_out_of_range_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         majority(labels, ["a"], classes=2)
-
-
-@pytest.mark.parametrize(
-    ("texts", "labels", "message"),
-    [
-        (["a", "b"], [1, 1], "all 2 training texts are of class 1"),
-        (["a", "b"], [0], "2 training texts and 1 labels"),
-        (["a", "b"], [0, 2], "label of text 1 is 2; with 2 classes"),
-        ([], [], "there are 0 training labels"),
-    ],
-)
-def test_labels_that_cannot_be_learned_from_are_refused(texts, labels, message):
     with pytest.raises(ValueError, match=message):
-        tfidf_logistic_regression(texts, labels, ["a"], classes=2)
+        tfidf_logistic_regression(["a"] * len(labels), labels, ["a"], classes=2)

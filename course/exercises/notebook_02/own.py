@@ -101,12 +101,12 @@ def _stretches(texts: list[str], step: int) -> list[str]:
 
 
 def demand_score(
-    model: torch.nn.Module, vocabulary: Any, learn: list[str], check: list[str], counted: float
+    model: Any, vocabulary: Any, learn: list[str], check: list[str], counted: float
 ) -> None:
     """Demand that the network beats the 3-gram's bits per character on the validation texts."""
     try:
         bits, learned = (evaluate_bits(model, vocabulary, texts) for texts in (check, learn))
-    except (ValueError, RuntimeError, IndexError, TypeError) as error:
+    except (ValueError, RuntimeError, IndexError, TypeError, AttributeError) as error:
         raise NotYet(
             "The network could not be measured with this vocabulary: "
             f"{type(error).__name__}: {str(error).splitlines()[0]}"
