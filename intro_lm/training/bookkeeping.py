@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, evaluate
-from intro_lm.training.checkpoint import Checkpoint, Position
+from intro_lm.training.checkpoint import Checkpoint
 from intro_lm.training.history import History, HistoryEntry
 from intro_lm.training.settings import TrainingSettings
 from intro_lm.training.tracking import Logger
@@ -44,16 +44,17 @@ class Bookkeeper:
 
     def begin(self) -> tuple[int, Tensor | None]:
         """The step to begin at and the state to carry on from: 0 and None, or the checkpoint's."""
-        position = Position()
+        step, state = 0, None
         if self.checkpoint is not None and self.checkpoint.path.exists():
-            position = self.checkpoint.restore()
-            self.losses = list(position.losses)
-            self.history.entries = [HistoryEntry(**entry) for entry in position.entries]
+            tensors, position = self.checkpoint.restore()
+            step, state = position["step"], tensors.get("state")
+            self.losses = list(tensors.get("losses", ()))
+            self.history.entries = [HistoryEntry(**entry) for entry in position["entries"]]
         if self.tracker is not None:
-            self.tracker.start(position.step)
-        self.bar.update(position.step)
+            self.tracker.start(step)
+        self.bar.update(step)
         self.clock = time.perf_counter()
-        return position.step, position.state
+        return step, state
 
     def add(self, batch_loss: Tensor, tokens: int) -> None:
         """Count one step."""
@@ -61,11 +62,7 @@ class Bookkeeper:
         self.tokens += tokens
         self.bar.update()
 
-    def is_due(self, step: int) -> bool:
-        """Whether anything is to be done after this step."""
-        return any(self._turns(step))
-
-    def _turns(self, step: int) -> tuple[bool, bool, bool]:
+    def turns(self, step: int) -> tuple[bool, bool, bool]:
         """Whether it is time to log, to evaluate and to save; at the end it is, for all three."""
         every, last = self.settings, step == self.settings.steps
         return (
@@ -81,14 +78,17 @@ class Bookkeeper:
             NonFiniteLossError: training diverged; nothing is saved.
             KeyboardInterrupt: `stop` was asked for; the run was saved first.
         """
-        log, evaluation, save = self._turns(step)
+        log, evaluation, save = self.turns(step)
         train_loss = finite_mean(self.losses, step)
         require_finite_weights(self.model, step)
         if log or evaluation:
             self._log(step, train_loss, evaluation)
         if self.checkpoint is not None and (save or stop):
+            tensors = {"losses": torch.stack(self.losses)} if self.losses else {}
+            if state is not None:
+                tensors["state"] = state
             entries = [asdict(entry) for entry in self.history.entries]
-            self.checkpoint.save(Position(step, self.losses, state, entries))
+            self.checkpoint.save(tensors, {"step": step, "entries": entries})
         if log or evaluation:  # neither evaluating nor saving counts as training time
             self.clock, self.tokens = time.perf_counter(), 0
         if stop:
@@ -102,9 +102,8 @@ class Bookkeeper:
         speed = self.tokens / (time.perf_counter() - self.clock)
         validation_loss = None
         if self.validation is not None and evaluation:
-            pairs, carry = self.validation.epoch(0), self.validation.carries_state
             with self.autocast:
-                validation_loss = evaluate(self.model, pairs, self.loss, carry_state=carry)
+                validation_loss = evaluate(self.model, self.validation, self.loss)
         rate = self.settings.learning_rate_at(step - 1)
         entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
         self.history.entries.append(entry)

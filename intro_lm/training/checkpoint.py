@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -30,20 +29,11 @@ class CheckpointError(ValueError):
     """A checkpoint is damaged, or belongs to another run or model."""
 
 
-class Position(NamedTuple):
-    """How far a run is: all that the loop itself has to remember."""
-
-    step: int = 0
-    losses: Sequence[Tensor] = ()  # of the steps since the last entry of the history
-    state: Tensor | None = None  # carried to the next batch
-    entries: Sequence[dict[str, Any]] = ()  # the history so far, as plain data
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """One run's checkpoint: its file, model and optimiser, and what a resumed run must share.
 
-    That is `run`, the settings and a fingerprint of the data, as plain values.
+    That is `run`: the settings and a fingerprint of the data, as plain values.
     """
 
     path: Path
@@ -51,8 +41,8 @@ class Checkpoint:
     optimizer: torch.optim.Optimizer
     run: dict[str, Any]
 
-    def save(self, position: Position) -> None:
-        """Write model, optimiser, random state and position.
+    def save(self, loop: dict[str, Tensor], position: dict[str, Any]) -> None:
+        """Write model, optimiser and random state, the loop's own tensors, and its position.
 
         Raises:
             OSError: the disk is full or the folder can't be written; the checkpoint before stays.
@@ -62,24 +52,24 @@ class Checkpoint:
             for name, value in values.items():
                 if value is not None:  # plain SGD has None for its momentum
                     tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        tensors |= {f"loop.{name}": tensor for name, tensor in loop.items()}
         tensors["random.cpu"] = torch.get_rng_state()
         device = next(self.model.parameters()).device
         if device.type != "cpu":
             tensors["random.device"] = torch.get_device_module(device).get_rng_state()
-        if position.losses:
-            tensors["losses"] = torch.stack(list(position.losses))
-        if position.state is not None:
-            tensors["state"] = position.state
-        header = {"format": FORMAT, "step": position.step, "entries": position.entries}
-        _replace(self.path, tensors, header | {"run": self.run})
+        # Copies, because safetensors refuses tensors that share memory or have gaps.
+        whole = torch.contiguous_format
+        copies = {n: t.detach().cpu().clone(memory_format=whole) for n, t in tensors.items()}
+        header = {"format": FORMAT, "run": self.run, **position}
+        _replace(self.path, to_safetensors(copies, {k: json.dumps(v) for k, v in header.items()}))
 
-    def restore(self) -> Position:
-        """Put the saved state back into model, optimiser and random state.
+    def restore(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Put model, optimiser and random state back; returns what else `save` was given.
 
         Raises:
             CheckpointError: the file is damaged, or another model's or another run's.
         """
-        tensors, header = _read(self.path)
+        parts, header = _read(self.path)
         ours, theirs = json.loads(json.dumps(self.run)), header["run"]
         for name in sorted(ours.keys() | theirs.keys()):
             if ours.get(name) != theirs.get(name):
@@ -87,21 +77,18 @@ class Checkpoint:
                     f"{self.path} is another run's: its {name} is {theirs.get(name)!r}, yours is "
                     f"{ours.get(name)!r}; choose another checkpoint_dir, or that run's settings"
                 )
-        _load_into(self.model, tensors, self.path)
+        _load_into(self.model, parts["model"], self.path)
         state: dict[int, dict[str, Tensor]] = defaultdict(dict)
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".", 2)
-                state[int(index)][key] = tensor
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition(".")
+            state[int(index)][key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
         device = next(self.model.parameters()).device
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.device" in tensors and device.type != "cpu":
-            torch.get_device_module(device).set_rng_state(tensors["random.device"])
-        losses = list(tensors["losses"].to(device)) if "losses" in tensors else []
-        carried = tensors["state"].to(device) if "state" in tensors else None
-        return Position(header["step"], losses, carried, header["entries"])
+        torch.set_rng_state(parts["random"]["cpu"])
+        if device.type != "cpu" and "device" in parts["random"]:
+            torch.get_device_module(device).set_rng_state(parts["random"]["device"])
+        return {name: tensor.to(device) for name, tensor in parts["loop"].items()}, header
 
 
 def open_checkpoint(
@@ -124,10 +111,7 @@ def open_checkpoint(
             "checkpoint_dir"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    groups = [
-        [len(group["params"]), group["relative_rate"], group["start"]]
-        for group in optimizer.param_groups
-    ]
+    groups = [[len(g["params"]), g["relative_rate"], g["start"]] for g in optimizer.param_groups]
     run = asdict(settings) | {"parameter_groups": groups, "data": batches.fingerprint()}
     return Checkpoint(path, model, optimizer, run)
 
@@ -143,17 +127,13 @@ def load_weights(path: str | Path, model: nn.Module) -> int:
         CheckpointError: the file is damaged, not a checkpoint, or another model's.
     """
     path = Path(path) / FILENAME if Path(path).is_dir() else Path(path)
-    tensors, header = _read(path)
-    _load_into(model, tensors, path)
+    parts, header = _read(path)
+    _load_into(model, parts["model"], path)
     return int(header["step"])
 
 
-def _replace(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+def _replace(path: Path, payload: bytes) -> None:
     """Write a file so that at every moment `path` holds the old content or the new."""
-    # Copies, because safetensors refuses tensors that share memory or have gaps.
-    whole = torch.contiguous_format
-    copies = {n: t.detach().cpu().clone(memory_format=whole) for n, t in tensors.items()}
-    payload = to_safetensors(copies, {name: json.dumps(value) for name, value in header.items()})
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
@@ -171,13 +151,17 @@ def _replace(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> 
         raise OSError(error.errno, message, str(path)) from error
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The tensors by part and name, and the header."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; train with checkpoint_dir first")
+    parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     try:
         with safe_open(path, framework="pt") as file:
             header = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            for key in file.keys():  # noqa: SIM118
+                part, _, name = key.partition(".")
+                parts[part][name] = file.get_tensor(key)
     except (SafetensorError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"{path} is not a whole checkpoint ({error}): it is truncated, or something else. "
@@ -186,16 +170,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if header.get("format") != FORMAT:
         found = header.get("format")
         raise CheckpointError(f"{path} has format {found!r}, not {FORMAT!r}; train again")
-    return tensors, header
+    return parts, header
 
 
-def _load_into(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    prefix = "model."
-    theirs = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+def _load_into(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     try:
-        model.load_state_dict(theirs)
+        model.load_state_dict(weights)
     except RuntimeError as error:  # it names each weight that is missing, or of another shape
-        raise CheckpointError(
-            f"{path} is another model's; build the model with the sizes it was trained with. "
-            f"{error}"
-        ) from None
+        remedy = "build the model with the sizes it was trained with"
+        raise CheckpointError(f"{path} is another model's; {remedy}. {error}") from None

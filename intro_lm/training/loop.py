@@ -125,7 +125,7 @@ def train(
                 optimizer.step()
                 step += 1
                 books.add(batch_loss.detach(), targets.numel())  # no .item(): a GPU would wait
-                if books.is_due(step) or interrupted.is_set():
+                if any(books.turns(step)) or interrupted.is_set():
                     books.bring_up_to_date(step, state, stop=interrupted.is_set())
                 if step == settings.steps:
                     break

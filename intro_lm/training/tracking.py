@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,26 +68,16 @@ class Tracker:
         self._writer.add_text(name, text.replace("\n", "  \n"), step)  # Markdown's hard line breaks
         self._writer.flush()
 
-    def hyperparameters(
-        self,
-        values: Mapping[str, float | int | str | bool],
-        metrics: Sequence[str] = ("loss/validation",),
-    ) -> None:
-        """Give the run a row on TensorBoard's HParams page, with the latest of its metrics.
+    def hyperparameters(self, values: Mapping[str, float | int | str | bool]) -> None:
+        """Give the run a row on TensorBoard's HParams page, with its latest validation loss.
 
-        TensorBoard takes the page's columns from one of the runs it shows, so start it over runs
-        that have the same hyperparameters, such as those of one sweep.
-
-        Args:
-            values: by name; numbers, texts, true and false (as 1 and 0). None is left out.
-            metrics: the tags of scalars that the row shows beside them.
-
-        Raises:
-            ValueError: a value is something else, such as a list.
+        Values are numbers, texts, true and false (as 1 and 0); None is left out. TensorBoard takes
+        the page's columns from one of the runs it shows, so start it over runs that have the same
+        hyperparameters, such as those of one sweep.
         """
         from torch.utils.tensorboard.summary import hparams
 
-        experiment, session, _ = hparams(dict(values), dict.fromkeys(metrics, 0.0))
+        experiment, session, _ = hparams(dict(values), {"loss/validation": 0.0})
         self._writer.file_writer.add_summary(experiment)
         self._writer.file_writer.add_summary(session)
         self._writer.flush()
@@ -102,15 +92,10 @@ class Tracker:
 def load_runs(root: str | Path) -> DataFrame:
     """Read the scalars and hyperparameters of every run below `root` back, as one table.
 
-    `table.groupby("run").last()` has a row per run, `trial-2` before `trial-10`, and
-    `for name, run in table.groupby("run"): plt.plot(run["step"], run["loss/validation"])` draws
-    the curves.
-
-    Returns:
-        A row for each run and step. The columns are `run` (the path below `root`, categorical),
-        `step`, each scalar's tag (NaN where the run has none at that step) and `hparams/NAME` for
-        each hyperparameter. A run without scalars has one row, at step 0. What a resumed run hid
-        is left out.
+    It has a row for each run and step, and the columns `run` (the path below `root`, categorical),
+    `step`, each scalar's tag (NaN where the run has none at that step) and `hparams/NAME` for each
+    hyperparameter. `table.groupby("run").last()` has a row per run, `trial-2` before `trial-10`.
+    A run without scalars has one row, at step 0. What a resumed run hid is left out.
 
     Raises:
         FileNotFoundError: there is no run below `root`.
