@@ -38,7 +38,7 @@ STEPS, GOAL = 300, 2.29
 
 
 def run_beats_the_notebook(answer: Answer) -> None:
-    """a run of at most 300 steps on the bundled names, by what stands in its files"""
+    """a run of at most 300 steps on the bundled names, by what is in its files"""
     about, result = (_file(call(answer), name) for name in (MODEL_FILE, RESULT_FILE))
     case = {MODEL_FILE: show(about), RESULT_FILE: show(result)}
     if about.get("data") != "names" or about.get("backward"):
@@ -76,7 +76,7 @@ def _file(run: Any, name: str) -> dict[str, Any]:
         text = (folder / name).read_text(encoding="utf-8") if name in files else None
     else:
         files = plain(run)
-        if type(files) is not dict:
+        if not isinstance(files, dict):
             raise NotYet("Return the run's folder, or a dict of its two files", {"got": show(run)})
         text = files.get(name)
     if text is None:
@@ -91,8 +91,6 @@ def _file(run: Any, name: str) -> dict[str, Any]:
 
 SHORT = Exercise(
     name="01.short",
-    title="Beat 2.29 in 300 steps",
-    minutes=60,
     solved_by=short_run,
     why=(
         "A longer context is what this network lacked: six letters instead of three, with 16 "
@@ -100,7 +98,7 @@ SHORT = Exercise(
         "decay doesn't help yet, and a higher rate, 0.03, pays as long as it falls to zero at "
         "the end. Larger batches help further, at the price of more time a step. The two files "
         "say all that is needed to repeat the run but the flags of the training, which is why "
-        "they stand beside them."
+        "those are written down with them."
     ),
     hints=(
         "What did the notebook change to get from 2.29 to 2.25? That needs no more steps.",

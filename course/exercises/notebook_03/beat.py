@@ -85,7 +85,7 @@ def _allowed(answer: Answer) -> dict[str, Any]:
     from intro_lm.search.experiment import MODEL, Experiment
 
     settings = plain(call(answer))
-    if type(settings) is not dict:
+    if not isinstance(settings, dict):
         raise NotYet("Return a dict of settings", {"got": show(settings)})
     case = {"got": show(settings)}
     fixed = [name for name in settings if name in SMALL]
@@ -94,7 +94,7 @@ def _allowed(answer: Answer) -> dict[str, Any]:
             f"{fixed[0]} is the same for everybody; with more training anything wins", case
         )
     for name, value in settings.items():
-        if type(value) is dict:
+        if isinstance(value, dict):
             raise NotYet(f"{name} is a range; give the one value that your search found", case)
     try:
         Experiment(fixed={**SMALL, **settings})
@@ -107,7 +107,7 @@ def _allowed(answer: Answer) -> dict[str, Any]:
     if parameters > MOST_PARAMETERS:
         raise NotYet(
             f"The model has {parameters:,} parameters, and {MOST_PARAMETERS:,} are allowed. Most "
-            "stand between the context (context_length * embedding_size numbers) and the "
+            "are between the context (context_length * embedding_size numbers) and the "
             "hidden layer",
             case,
         )
@@ -127,8 +127,6 @@ def _parameters(sizes: dict[str, Any]) -> int:
 
 BEAT = Exercise(
     name="03.beat",
-    title="Beat the baseline at its own size",
-    minutes=60,
     solved_by=better_settings,
     why=(
         "A hundred steps of 512 examples are few, so what learns fast wins. The baseline "

@@ -65,7 +65,7 @@ class _Deadline:
 
 def _read_recipe(answer: Answer) -> dict[str, Any]:
     given = plain(call(answer))
-    if type(given) is not dict:
+    if not isinstance(given, dict):
         raise NotYet(f"It returned {show(given)}, and a dict is expected")
     inputs = {"recipe": show(given)}
     for name in ("rows", "length"):
@@ -79,7 +79,7 @@ def _read_recipe(answer: Answer) -> dict[str, Any]:
                 inputs,
             )
         raise NotYet(
-            f"`{name}` is no argument of `RecurrentLM` or `TrainingSettings`; there are "
+            f"`{name}` isn't an argument of `RecurrentLM` or `TrainingSettings`; there are "
             f"{', '.join(sorted(OF_MODEL | OF_SETTINGS))}",
             inputs,
         )
@@ -148,8 +148,6 @@ def _advice(steps: int, rate: float, score: float) -> str:
 
 RECIPE = Exercise(
     name="04.recipe",
-    title="Learn the most from an eighth of the text",
-    minutes=60,
     solved_by=recipe,
     why=(
         "With 32 rows of 64 characters the text lasts for 25 steps, and no rate makes much of "
