@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 
@@ -9,6 +11,7 @@ from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call, same
 from intro_lm import data
 
+Pairs = tuple[torch.Tensor, torch.Tensor]
 GOAL = 2.3  # nats per letter on the validation names
 
 
@@ -35,12 +38,21 @@ def predict_next(
     return mixture.log()
 
 
-def loss_on_validation_names(answer: Answer) -> None:
-    """the loss on the validation names, which must be below 2.3 nats per letter"""
+@cache
+def _names() -> tuple[data.Vocabulary, Pairs, Pairs]:
+    """The vocabulary, and the windows of the training names and of the validation names."""
     corpus = data.load("names")
     vocabulary = data.Vocabulary.from_texts(corpus["train"]["text"])
-    inputs, targets = data.context_windows(vocabulary, corpus["train"]["text"], 3)
-    contexts, following = data.context_windows(vocabulary, corpus["validation"]["text"], 3)
+    train, validation = (
+        data.context_windows(vocabulary, corpus[split]["text"], 3)
+        for split in ("train", "validation")
+    )
+    return vocabulary, train, validation
+
+
+def loss_on_validation_names(answer: Answer) -> None:
+    """the loss on the validation names, which must be below 2.3 nats per letter"""
+    vocabulary, (inputs, targets), (contexts, following) = _names()
     logits = call(answer, inputs, targets, contexts)
     if not isinstance(logits, torch.Tensor) or logits.shape != (len(contexts), 27):
         same(logits, torch.zeros(len(contexts), 27))

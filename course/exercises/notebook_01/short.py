@@ -9,7 +9,7 @@ from typing import Any
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call
 from course.exercises.values import plain, show
-from intro_lm.cli.run_folder import MODEL_FILE, RESULT_FILE, build
+from intro_lm.models import MLP
 
 
 def short_run() -> Path | dict[str, dict]:
@@ -39,16 +39,16 @@ STEPS, GOAL = 300, 2.29
 
 def run_beats_the_notebook(answer: Answer) -> None:
     """a run of at most 300 steps on the bundled names, by what is in its files"""
-    about, result = (_file(call(answer), name) for name in (MODEL_FILE, RESULT_FILE))
-    case = {MODEL_FILE: show(about), RESULT_FILE: show(result)}
+    about, result = (_file(call(answer), name) for name in ("model.json", "result.json"))
+    case = {"model.json": show(about), "result.json": show(result)}
     if about.get("data") != "names" or about.get("backward"):
         raise NotYet("This run read other data; only one on `names`, forward, can compare", case)
     if about.get("model") != "mlp":
         raise NotYet("This run trained another model; make one with `--model mlp`", case)
     steps, loss = result.get("steps"), result.get("validation_loss")
-    if type(steps) is not int or type(loss) is not float:
+    if not isinstance(steps, int) or not isinstance(loss, float):
         raise NotYet("result.json says no steps or no validation loss; copy it whole", case)
-    model = build("mlp", 27, about.get("sizes", {}), seed=0)
+    model = MLP(27, **about.get("sizes", {}))
     if result.get("parameters") != sum(p.numel() for p in model.parameters()):
         raise NotYet(
             "The two files are of different runs: a model of these sizes has another number of "

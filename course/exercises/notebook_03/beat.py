@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
+from inspect import signature
 from typing import Any
+
+import torch
 
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call
 from course.exercises.values import plain, show
+from intro_lm.models import MLP
 
 
 def better_settings() -> dict[str, float | int | str | bool]:
@@ -43,7 +47,7 @@ def within_the_rules(answer: Answer) -> None:
 def better_than_noise(answer: Answer) -> None:
     """the validation loss over four new seeds, held against the baseline's"""
     from intro_lm.evaluation import difference_interval
-    from intro_lm.search.experiment import Experiment
+    from intro_lm.search import Experiment
     from intro_lm.training import NonFiniteLossError
 
     settings = _allowed(answer)
@@ -82,7 +86,7 @@ def better_than_noise(answer: Answer) -> None:
 
 def _allowed(answer: Answer) -> dict[str, Any]:
     """The answer's settings, if they keep to the rules."""
-    from intro_lm.search.experiment import MODEL, Experiment
+    from intro_lm.search import Experiment
 
     settings = plain(call(answer))
     if not isinstance(settings, dict):
@@ -100,10 +104,12 @@ def _allowed(answer: Answer) -> dict[str, Any]:
         Experiment(fixed={**SMALL, **settings})
     except ValueError as error:
         raise NotYet(f"The package refuses it: {error}", case) from None
-    sizes = {name: settings.get(name, default) for name, default in MODEL.items()}
-    if sizes["context_length"] > LONGEST_CONTEXT:
+    sizes = {name: settings[name] for name in settings.keys() & signature(MLP).parameters}
+    with torch.device("meta"):  # a model without memory, whatever its size
+        model = MLP(27, **sizes)
+    if model.context_length > LONGEST_CONTEXT:
         raise NotYet(f"Keep the context to {LONGEST_CONTEXT} letters", case)
-    parameters = _parameters(sizes)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     if parameters > MOST_PARAMETERS:
         raise NotYet(
             f"The model has {parameters:,} parameters, and {MOST_PARAMETERS:,} are allowed. Most "
@@ -112,17 +118,6 @@ def _allowed(answer: Answer) -> dict[str, Any]:
             case,
         )
     return settings
-
-
-def _parameters(sizes: dict[str, Any]) -> int:
-    """How many parameters an MLP on the 26 letters and a boundary has."""
-    inputs = sizes["context_length"] * sizes["embedding_size"]
-    hidden, layers = sizes["hidden_size"], sizes["hidden_layers"]
-    direct = inputs * 27 if sizes["direct"] else 0
-    deeper = (layers - 1) * (hidden + 1) * hidden
-    return (
-        27 * sizes["embedding_size"] + (inputs + 1) * hidden + deeper + (hidden + 1) * 27 + direct
-    )
 
 
 BEAT = Exercise(

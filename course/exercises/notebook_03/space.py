@@ -52,7 +52,7 @@ def _entry(space: dict[str, Any], name: str) -> tuple[str, list[Any], dict[str, 
 
 def package_reads_it(answer: Answer) -> None:
     """that the package takes the space, with all six hyperparameters in it"""
-    from intro_lm.search.experiment import hyperparameters
+    from intro_lm.search import hyperparameters
     from intro_lm.search.space import distributions
 
     space = _space_of(answer)
@@ -137,7 +137,7 @@ def fractions_are_fractions(answer: Answer) -> None:
 
 def nothing_without_sense(answer: Answer) -> None:
     """that no combination of values in it is nonsense"""
-    from intro_lm.search.experiment import Experiment
+    from intro_lm.search import Experiment
 
     space = _space_of(answer)
     chosen = {name: _entry(space, name) for name in space}
