@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -102,6 +103,7 @@ def _send(sender: Any, answer: Answer, checks: Sequence[Check]) -> None:
     import resource
 
     gc.freeze()  # nothing that belongs to the kernel is finalised here
+    faulthandler.disable()  # its report of a crash would appear in the notebook
     torch.set_num_threads(1)  # the kernel's OpenMP threads don't exist here
     null = open(os.devnull, "w")  # noqa: SIM115, PTH123 - open to the end
     os.dup2(null.fileno(), 1)

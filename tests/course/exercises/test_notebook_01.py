@@ -26,31 +26,8 @@ def letter_by_letter(tokens, context_length):
     return torch.tensor(rows), torch.tensor(targets)
 
 
-def as_a_list(tokens, context_length):
-    return list(letter_by_letter(tokens, context_length))
-
-
-def of_floats(tokens, context_length):
-    inputs, targets = letter_by_letter(tokens, context_length)
-    return inputs.float(), targets
-
-
-def only_inputs(tokens, context_length):
-    return letter_by_letter(tokens, context_length)[0]
-
-
 def for_three_only(tokens, context_length):
     return letter_by_letter(tokens, 3)
-
-
-def with_a_loop(counts, names):
-    total, n = 0.0, 0
-    for name in names:
-        for before, after in zip([0, *name], [*name, 0], strict=True):
-            probability = (counts[before, after] / counts[before].sum()).item()
-            total += math.inf if probability == 0 else -math.log(probability)
-            n += 1
-    return total / n
 
 
 def with_nll_loss(counts, names):
@@ -60,41 +37,13 @@ def with_nll_loss(counts, names):
 
 
 def never_infinite(counts, names):
-    return min(with_a_loop(counts, names), 20.0)
-
-
-def one_for_each_token(counts, names):
-    before = torch.cat([torch.tensor([0, *name]) for name in names])
-    after = torch.cat([torch.tensor([*name, 0]) for name in names])
-    return -(counts / counts.sum(1, keepdim=True))[before, after].log()
-
-
-def smooth_with_a_loop(counts, alpha, before, after):
-    table = [[n + alpha for n in row] for row in counts.tolist()]
-    table = [[n / sum(row) for n in row] for row in table]
-    total = 0.0
-    for a, b in zip(before.tolist(), after.tolist(), strict=True):
-        total += math.inf if table[a][b] == 0 else -math.log(table[a][b])
-    return torch.tensor(table), total / len(before)
+    return with_nll_loss(counts, names).clamp(max=20.0)
 
 
 def smooth_in_double(counts, alpha, before, after):
     larger = counts.double() + alpha
     log_p = larger.log() - larger.sum(1, keepdim=True).log()
     return log_p.exp(), F.nll_loss(log_p[before], after)
-
-
-def only_the_table(counts, alpha, before, after):
-    return smooth_with_a_loop(counts, alpha, before, after)[0]
-
-
-def one_by_one(p, x):
-    rows = []
-    for tokens in x.tolist():
-        e = torch.cat([p["C"][token] for token in tokens])
-        logits = p["b"] + p["U"] @ torch.tanh(p["d"] + p["H"] @ e)
-        rows.append(logits + p["W"] @ e if "W" in p else logits)
-    return torch.stack(rows)
 
 
 def with_linear(p, x):
@@ -109,10 +58,6 @@ def in_capitals():
 
 def as_texts():
     return {name: json.dumps(content) for name, content in short_run().items()}
-
-
-def only_the_result():
-    return {"result.json": short_run()["result.json"]}
 
 
 def the_validation_loss():
@@ -146,27 +91,16 @@ RUNS = [
     ("model.json", {"model": "lstm"}, "`--model mlp`"),
 ]
 WRONG = [
-    ("01.windows", of_floats, "of floats, and integers are expected"),
-    ("01.windows", only_inputs, "and a tuple is expected"),
     ("01.windows", for_three_only, "context_length = 1"),
-    ("01.nll", never_infinite, "20.0 instead of inf"),
-    ("01.nll", one_for_each_token, "a tensor of shape (3,), and a float is expected"),
-    ("01.smoothing", only_the_table, "and a tuple is expected"),
+    ("01.nll", never_infinite, "instead of inf"),
     ("01.short", the_validation_loss, "Return the run's folder, or a dict"),
-    ("01.short", only_the_result, "model.json is missing"),
     ("01.short", no_such_folder, "There is no such folder"),
     ("01.short", folder_without_a_run, "model.json is missing"),
 ]
-
-
 RIGHT = [
     ("01.windows", letter_by_letter),
-    ("01.windows", as_a_list),
-    ("01.nll", with_a_loop),
     ("01.nll", with_nll_loss),
-    ("01.smoothing", smooth_with_a_loop),
     ("01.smoothing", smooth_in_double),
-    ("01.forward", one_by_one),
     ("01.forward", with_linear),
     ("01.bugs", in_capitals),
     ("01.short", as_texts),
