@@ -79,7 +79,7 @@ def _in_process(answer: Answer, checks: Sequence[Check], found: list[Failure | N
     receiver, sender = fork.Pipe(duplex=False)
     child = fork.Process(target=_send, args=(sender, answer, checks))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork while other threads run
         child.start()
     sender.close()
     end = time.monotonic() + SECONDS
@@ -120,7 +120,8 @@ def _in_thread(answer: Answer, checks: Sequence[Check], found: list[Failure | No
 
     def work() -> None:
         with contextlib.suppress(SystemExit), torch.random.fork_rng(devices=[]):
-            found.extend(results(answer, checks))
+            for result in results(answer, checks):
+                found.append(result)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

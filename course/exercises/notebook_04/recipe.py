@@ -47,16 +47,16 @@ def _reference() -> tuple[data.Vocabulary, list[str], list[str]]:
 
 
 class _Deadline:
-    """Stops a training that takes too long, and says how far it came."""
+    """Stops a training that takes too much processor time, and says how far it came."""
 
     def __init__(self, steps: int) -> None:
-        self.steps, self.end = steps, time.monotonic() + SECONDS
+        self.steps, self.end = steps, time.thread_time() + SECONDS
 
     def start(self, step: int) -> None:
         pass
 
     def log(self, step: int, _: dict[str, float]) -> None:
-        if time.monotonic() > self.end and step < self.steps:
+        if time.thread_time() > self.end and step < self.steps:
             raise NotYet(
                 f"After {SECONDS:.0f} seconds it had done {step} of {self.steps} steps. A check "
                 "has little time: take a smaller network, or fewer and larger batches"
