@@ -101,7 +101,7 @@ KEEPDIM = (
     "sum in its own row"
 )
 ONE_LARGEST = (
-    "One largest logit is taken from all rows. A row that lies far below it becomes all zeros "
+    "One largest logit is taken from all rows. A row that is far below it becomes all zeros "
     "after `exp`: take from each row its own largest"
 )
 MISTAKES = (

@@ -140,7 +140,7 @@ MISTAKES = (
     ),
     Mistake(
         _all_in_one_row,
-        "All examples lie in one row; flatten from dimension 1 on (`flatten(1)`), so that the "
+        "All examples are in one row; flatten from dimension 1 on (`flatten(1)`), so that the "
         "batch stays",
     ),
 )

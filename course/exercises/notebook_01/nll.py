@@ -98,7 +98,7 @@ MISTAKES = (
     ),
     Mistake(_reversed, "The pairs are reversed: the row is the token before, the column after"),
     Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
-    Mistake(_smoothed, "The counts are smoothed; here they are to be used as they are"),
+    Mistake(_smoothed, "The counts are smoothed; here they should be used as they are"),
     Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
 )
 

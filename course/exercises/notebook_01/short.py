@@ -59,7 +59,9 @@ def run_beats_the_notebook(answer: Answer) -> None:
         raise NotYet(f"It took {steps} steps, {steps - STEPS} more than the {STEPS} allowed", case)
     if not loss < GOAL:
         away = f"{loss - GOAL:.3f} to go"
-        raise NotYet(f"Its validation loss is {loss:.3f}, and {GOAL} is to be beaten: {away}", case)
+        raise NotYet(
+            f"Its validation loss is {loss:.3f}, and it must be below {GOAL}: {away}", case
+        )
 
 
 def _file(run: Any, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Exercise 02.file: a file of one's own, ready to train on."""
+"""Exercise 02.file: a file of your own, ready to train on."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def clean_file(answer: Answer) -> None:
 
 
 def untidy_file(answer: Answer) -> None:
-    """a CSV file with white space to tidy up, blank texts, and texts that repeat but for that"""
+    """a CSV file with untidy white space, blank texts, and texts that repeat once they are tidy"""
     _look_into(answer, [f"{REVIEWS[0]} ", *REVIEWS[1:]], ".csv", "review")
     _look_into(answer, [*REVIEWS[:12], REVIEWS[12].replace(" ", "  ")], ".csv", "note")
     repeats = [f" {text.replace(' ', chr(10))}\t" for text in REVIEWS[::2]]

@@ -1,4 +1,4 @@
-"""Exercise 02.own: a dataset of one's own, and a network trained on it."""
+"""Exercise 02.own: a dataset of your own, and a network trained on it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def demand_network(model: Any) -> None:
 
 
 def demand_no_leak(parts: dict[str, list[str]]) -> None:
-    """Demand that validation and test are new, but for white space and capitals."""
+    """Demand that validation and test are new, white space and capitals aside."""
     split_of: dict[str, str] = {}
     for name, part in parts.items():
         for text in part:

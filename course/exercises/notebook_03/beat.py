@@ -94,9 +94,7 @@ def _allowed(answer: Answer) -> dict[str, Any]:
     case = {"got": show(settings)}
     fixed = [name for name in settings if name in SMALL]
     if fixed:
-        raise NotYet(
-            f"{fixed[0]} is the same for everybody; with more training anything wins", case
-        )
+        raise NotYet(f"{fixed[0]} is the same for everyone; with more training anything wins", case)
     for name, value in settings.items():
         if isinstance(value, dict):
             raise NotYet(f"{name} is a range; give the one value that your search found", case)

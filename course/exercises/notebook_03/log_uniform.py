@@ -55,7 +55,7 @@ def from_the_top(fractions: torch.Tensor, low: float, high: float) -> torch.Tens
 MISTAKES = (
     Mistake(
         uniform,
-        "This is uniform in the value itself. Its logarithm is to be uniform: take the logarithms "
+        "This is uniform in the value itself. Its logarithm should be uniform: take the logarithms "
         "of low and high, go along between them, and come back with `exp`",
     ),
     Mistake(still_logarithms, "These are the logarithms still; `exp` brings them back"),

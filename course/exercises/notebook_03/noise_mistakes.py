@@ -160,12 +160,12 @@ MISTAKES = (
     Mistake(never_paired_pooled, UNPAIRED),
     Mistake(
         of_single_runs,
-        "This is where the difference of two single runs lies. The mean of n runs is less noisy: "
-        "divide each variance by its n",
+        "This is the interval for the difference of two single runs. The mean of n runs is less "
+        "noisy: divide each variance by its n",
     ),
     Mistake(
         one_sided,
-        "5% lie outside, half of them on each side: the factor is the quantile at 0.975, not 0.95",
+        "5% are outside, half of them on each side: the factor is the quantile at 0.975, not 0.95",
     ),
     Mistake(
         pooled,

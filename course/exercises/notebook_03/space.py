@@ -73,7 +73,7 @@ def rate_on_a_log_scale(answer: Answer) -> None:
         fraction = min(1.0, max(0.0, (0.01 - bounds[0]) / (bounds[1] - bounds[0])))
         case["fraction of the draws below 0.01"] = f"{fraction:.1%}"
         raise NotYet(
-            "Drawn uniformly, nearly all learning rates lie in the highest tenth's order of "
+            "Drawn uniformly, nearly all learning rates are in the highest tenth's order of "
             "magnitude; a learning rate belongs on a log scale",
             case,
         )
@@ -103,17 +103,17 @@ def rate_on_a_log_scale(answer: Answer) -> None:
 
 
 def sizes_hold_what_we_know(answer: Answer) -> None:
-    """that the sizes of the baseline and of the model by hand lie in the space"""
+    """that the sizes of the baseline and of the model by hand are in the space"""
     space = _space_of(answer)
     for name in BASELINE:
         kind, bounds, case = _entry(space, name)
         if min(bounds) < 1:
             raise NotYet(f"{name} may be {min(bounds)}; a size is at least 1", case)
-        for whose, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
+        for model, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
             inside = value in bounds if kind == "categorical" else bounds[0] <= value <= bounds[1]
             if not inside:
                 raise NotYet(
-                    f"The {whose} has {name} = {value}, which this search could never find", case
+                    f"The {model} has {name} = {value}, which this search could never find", case
                 )
 
 
@@ -176,7 +176,7 @@ SPACE = Exercise(
         "A good space is wide where we know little and leaves out what can't work. Values that "
         "act by their factor go on a log scale: the learning rate, and sizes, where 400 to 410 "
         "units means less than 20 to 30. Fractions that may be 0 can't be on one. The models that "
-        "we know lie inside, so that the search can at least find them again. The budget isn't "
+        "we know are inside, so that the search can at least find them again. The budget isn't "
         "searched, nor is anything that makes another entry meaningless."
     ),
     hints=(

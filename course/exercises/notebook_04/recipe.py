@@ -75,7 +75,7 @@ def _read_recipe(answer: Answer) -> dict[str, Any]:
         if name in FIXED:
             raise NotYet(
                 f"`{name}` can't be chosen here: rows and length say how many steps "
-                f"{BUDGET:,} characters last, and the rest is the same for everybody",
+                f"{BUDGET:,} characters last, and the rest is the same for everyone",
                 inputs,
             )
         raise NotYet(

@@ -77,7 +77,7 @@ def _with(
     divisor: torch.Tensor | int | None = None,
     filler: float | None = None,
 ) -> torch.Tensor:
-    """The right result but for what the sum is divided by, or what replaces the padding."""
+    """The right result, except for what the sum is divided by or what replaces the padding."""
     real = _ends(hidden, lengths, k)
     mean, largest = _pooled(hidden, real).chunk(2, dim=1)
     if divisor is not None:
@@ -116,7 +116,7 @@ def _maximum_first(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch
 _FAR = "It is one step too far: the last real state has index `lengths - 1`"
 _EMPTY = (
     "The text without a state gives NaN or minus infinity: a mean of nothing is 0/0, and the "
-    "largest of nothing is minus infinity. Such a row is to be zeros"
+    "largest of nothing is minus infinity. Such a row should be zeros"
 )
 _ZEROS = (
     "Zeros of the padding win the maximum where all real states are negative. Put minus infinity "

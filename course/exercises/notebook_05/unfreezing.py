@@ -89,7 +89,7 @@ MISTAKES = (
     Mistake(_reversed, "The rates are reversed: the lowest layer comes first, and the head last"),
     Mistake(
         _rates(lambda plan, k, start: plan.rate * plan.decay**-k),
-        "Every layer learns from the first step; one whose time has not come has rate 0",
+        "Every layer learns from the first step; one that doesn't learn yet has rate 0",
     ),
     Mistake(
         _rates(lambda plan, k, start: plan.rate if plan.step >= start else 0.0),

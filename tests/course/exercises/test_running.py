@@ -180,6 +180,7 @@ def test_a_real_kernel_survives_and_stores_the_outcome():
         "def build_windows(tokens, context_length):\n    import os\n    os._exit(7)",
         "ex = exercise('01.windows')\nex.check(build_windows)",
         "ex.check(ex.solved_by)",
+        "def build_windows(tokens, context_length):\n    'Cut.'\n    ...\nex.check(build_windows)",
         "ex.solution()",
         "print('alive', torch.ones(2).sum().item())",
     ]
@@ -187,7 +188,7 @@ def test_a_real_kernel_survives_and_stores_the_outcome():
     root = Path(__file__).parents[3]
     resources = {"metadata": {"path": str(root)}}
     NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
-    wrong, correct, solution, alive = (cell.outputs[0] for cell in notebook.cells[2:])
+    wrong, correct, stub, solution, alive = (cell.outputs[0] for cell in notebook.cells[2:])
     assert wrong.metadata["course"] == {
         "exercise": "01.windows",
         "outcome": "not yet",
@@ -197,5 +198,6 @@ def test_a_real_kernel_survives_and_stores_the_outcome():
     }
     assert "exit 7" in wrong.data["text/plain"]
     assert correct.metadata["course"]["outcome"] == "correct"
+    assert stub.metadata["course"]["outcome"] == "not attempted"
     assert "unfold" in solution.data["text/markdown"]
     assert alive.text == "alive 2.0\n"
