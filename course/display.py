@@ -1,7 +1,6 @@
-"""What a cell leaves beside its output for whoever reads the notebook later, as plain data.
+"""Show a text in a notebook, and store facts about it in the output's metadata.
 
-A stored output of a notebook has metadata, which JupyterLab doesn't show and nbval doesn't
-compare. The outcome of an exercise and a number that was checked are kept there.
+JupyterLab doesn't show the metadata and nbval doesn't compare it; the mentor's report reads it.
 """
 
 from __future__ import annotations
@@ -12,11 +11,8 @@ from typing import Any
 KEY = "course"
 
 
-def publish(text: str, record: dict[str, Any] | None = None, markdown: str | None = None) -> None:
-    """Show a text, as Markdown where a notebook can; a record is stored beside it.
-
-    Outside IPython the text is printed, and the record goes nowhere.
-    """
+def publish(text: str, metadata: dict[str, Any] | None = None, markdown: str | None = None) -> None:
+    """Show a text, as Markdown where a notebook can. Outside IPython it is only printed."""
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         print(text)
@@ -24,4 +20,4 @@ def publish(text: str, record: dict[str, Any] | None = None, markdown: str | Non
     from IPython.display import publish_display_data
 
     shown = {"text/plain": text} | ({"text/markdown": markdown} if markdown else {})
-    publish_display_data(shown, {KEY: record} if record else {})
+    publish_display_data(shown, {KEY: metadata} if metadata else {})

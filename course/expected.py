@@ -71,5 +71,5 @@ def expect(name: str, value: float) -> None:
             f"(measured by: {entry['command']})"
         )
     stored = value if "value" in entry else float(f"{value:.6g}")
-    record = {"number": name, "value": stored, "version": intro_lm.__version__}
-    display.publish(f"{name}: {promise}, as expected", record)
+    metadata = {"number": name, "value": stored, "version": intro_lm.__version__}
+    display.publish(f"{name}: {promise}, as expected", metadata)

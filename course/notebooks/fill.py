@@ -1,6 +1,6 @@
 """Fill the solutions into a copy of a notebook, and keep of it only what the exercises need.
 
-    placed(notebook)                 where the exercises stand
+    placed(notebook)                 where its exercises are
     fill(notebook, exercises)        a copy with each stub replaced by its solution
     needed(notebook, cells)          a copy with these cells and those that they depend on
 
@@ -25,7 +25,7 @@ Notebook = Any  # nbformat's NotebookNode: a dictionary whose entries are attrib
 
 @dataclass(frozen=True)
 class Placed:
-    """Where an exercise stands: the name it is asked for by, its function, its cells' indices."""
+    """Where an exercise is: its name, its function, and the indices of its two cells."""
 
     name: str
     function: str
@@ -55,15 +55,15 @@ def fill(notebook: Notebook, exercises: Iterable[Exercise]) -> Notebook:
     """A copy in which the function of each stub is the solution; the rest of its cell stays."""
     filled = copy.deepcopy(notebook)
     solutions = {exercise.name: exercise for exercise in exercises}
-    for place in placed(notebook):
-        if place.stub is None or place.name not in solutions:
+    for each in placed(notebook):
+        if each.stub is None or each.name not in solutions:
             continue
-        cell = filled.cells[place.stub]
-        stub = definition(cell, place.function)
+        cell = filled.cells[each.stub]
+        stub = definition(cell, each.function)
         assert stub is not None
         lines = cell.source.splitlines()
         first = min([stub.lineno, *(d.lineno for d in stub.decorator_list)]) - 1
-        solution = solutions[place.name].source().rstrip()
+        solution = solutions[each.name].source().rstrip()
         cell.source = "\n".join([*lines[:first], solution, *lines[stub.end_lineno :]])
     return filled
 
@@ -71,7 +71,8 @@ def fill(notebook: Notebook, exercises: Iterable[Exercise]) -> Notebook:
 def needed(notebook: Notebook, cells: Iterable[int]) -> Notebook:
     """A copy with these code cells, what they depend on, and every import above them."""
     code = {n: cell for n, cell in enumerate(notebook.cells) if cell.cell_type == "code"}
-    wanted, waiting = set(), list(cells)
+    wanted: set[int] = set()
+    waiting = list(cells)
     while waiting:
         index = waiting.pop()
         if index in wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 
@@ -9,6 +11,7 @@ from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call, same
 from intro_lm import data
 
+Pairs = tuple[torch.Tensor, torch.Tensor]
 GOAL = 2.3  # nats per letter on the validation names
 
 
@@ -26,21 +29,30 @@ def predict_next(
         (M, 27) float logits for the letter that follows each context.
     """
     mixture = torch.full((len(contexts), 27), 0.01 / 27)
-    for length, share in ((1, 0.14), (2, 0.35), (3, 0.5)):
-        places = 27 ** torch.arange(length)  # 1, 27, 729: reads the last letters as one number
-        rows = inputs[:, -length:] @ places  # (N,)
+    for length, weight in ((1, 0.14), (2, 0.35), (3, 0.5)):
+        digits = 27 ** torch.arange(length)  # 1, 27, 729: reads the last letters as one number
+        rows = inputs[:, -length:] @ digits  # (N,)
         counts = torch.bincount(rows * 27 + targets, minlength=27 ** (length + 1)).view(-1, 27)
-        shares = (counts + 0.01) / (counts + 0.01).sum(1, keepdim=True)
-        mixture += share * shares[contexts[:, -length:] @ places]  # (M, 27)
+        fractions = (counts + 0.01) / (counts + 0.01).sum(1, keepdim=True)
+        mixture += weight * fractions[contexts[:, -length:] @ digits]  # (M, 27)
     return mixture.log()
+
+
+@cache
+def _names() -> tuple[data.Vocabulary, Pairs, Pairs]:
+    """The vocabulary, and the windows of the training names and of the validation names."""
+    corpus = data.load("names")
+    vocabulary = data.Vocabulary.from_texts(corpus["train"]["text"])
+    train, validation = (
+        data.context_windows(vocabulary, corpus[split]["text"], 3)
+        for split in ("train", "validation")
+    )
+    return vocabulary, train, validation
 
 
 def loss_on_validation_names(answer: Answer) -> None:
     """the loss on the validation names, which must be below 2.3 nats per letter"""
-    corpus = data.load("names")
-    vocabulary = data.Vocabulary.from_texts(corpus["train"]["text"])
-    inputs, targets = data.context_windows(vocabulary, corpus["train"]["text"], 3)
-    contexts, following = data.context_windows(vocabulary, corpus["validation"]["text"], 3)
+    vocabulary, (inputs, targets), (contexts, following) = _names()
     logits = call(answer, inputs, targets, contexts)
     if not isinstance(logits, torch.Tensor) or logits.shape != (len(contexts), 27):
         same(logits, torch.zeros(len(contexts), 27))
@@ -62,7 +74,7 @@ def loss_on_validation_names(answer: Answer) -> None:
     if losses.isinf().any():
         count = int(losses.isinf().sum())
         raise NotYet(
-            f"At {count:,} of {len(losses):,} places the letter that came got the probability 0, "
+            f"In {count:,} of {len(losses):,} cases the letter that came got the probability 0, "
             "which makes the loss infinite. Leave a little for what was never seen"
         )
     loss = losses.mean().item()
@@ -94,14 +106,12 @@ def _advice(loss: float, own: float) -> str:
 
 BEAT = Exercise(
     name="00.beat",
-    title="Beat our table of pairs",
-    minutes=60,
     solved_by=predict_next,
     why=(
         "A table for contexts of three letters is precise where it has seen the context often, "
         "and knows nothing where it hasn't; a table of pairs is vague and always there. Their "
-        "mixture is wrong less often than either. Each share is the weight of one table, the "
-        "shares add up to 1, and the bit that is left to all letters alike keeps every "
+        "mixture is wrong less often than either. Their weights "
+        "add up to 1, and the bit that is left to all letters alike keeps every "
         "probability above 0. Language models were built like this for decades; the "
         "Kneser–Ney models of notebook 01 do it with more care."
     ),
@@ -111,7 +121,7 @@ BEAT = Exercise(
         "count. How much is best?",
         "Three letters, 27 × 27 × 27 rows, are better where the context was seen often, and "
         "worse elsewhere. Make the probabilities of one, two and three letters, each (M, 27).",
-        "Add up the three with shares that sum to nearly 1, say 0.14, 0.35 and 0.5, plus 0.01 "
+        "Add up the three with weights that sum to nearly 1, say 0.14, 0.35 and 0.5, plus 0.01 "
         "spread over all 27 letters, and return the logarithm.",
     ),
     checks=(loss_on_validation_names,),

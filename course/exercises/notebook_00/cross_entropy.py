@@ -98,10 +98,10 @@ TOO_LARGE = (
 )
 KEEPDIM = (
     "The sums are lined up with the columns: the trap of broadcasting. `keepdim=True` keeps each "
-    "sum beside its own row"
+    "sum in its own row"
 )
 ONE_LARGEST = (
-    "One largest logit is taken from all rows. A row that lies far below it becomes all zeros "
+    "One largest logit is taken from all rows. A row that is far below it becomes all zeros "
     "after `exp`: take from each row its own largest"
 )
 MISTAKES = (
@@ -181,8 +181,6 @@ def loss_without_ours(answer: Answer) -> None:
 
 CROSS_ENTROPY = Exercise(
     name="00.cross_entropy",
-    title="Cross-entropy from logits",
-    minutes=15,
     solved_by=cross_entropy,
     why=(
         "The logarithm of the softmax is the logit minus the logarithm of the sum of the row's "
@@ -201,4 +199,5 @@ CROSS_ENTROPY = Exercise(
         "`moved.exp().sum(1).log()` minus the chosen entries of `moved`, and the mean.",
     ),
     checks=(loss_of_one_example, loss_of_a_batch, loss_of_large_logits, loss_without_ours),
+    mistakes=MISTAKES,
 )

@@ -59,7 +59,7 @@ def _slope_of_inside(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
     return 2 * (t - y) * slope * x, 2 * (t - y) * slope
 
 
-def _turned(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
+def _reversed(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
     t = (w * x + b).tanh()
     return 2 * (y - t) * (1 - t**2) * x, 2 * (y - t) * (1 - t**2)
 
@@ -73,7 +73,7 @@ MISTAKES = (
     Mistake(_no_two, "Both are half of what they should be: the derivative of a square, u², is 2u"),
     Mistake(
         _no_inner,
-        "The derivative with respect to w lacks its last factor: the chain ends with the "
+        "The last factor of the derivative with respect to w is missing: the chain ends with the "
         "derivative of w·x + b with respect to w",
     ),
     Mistake(
@@ -82,7 +82,7 @@ MISTAKES = (
     ),
     Mistake(
         _no_slope,
-        "The tanh is missing in the chain: a factor 1 - tanh² stands between the square and the "
+        "The tanh is missing in the chain: a factor 1 - tanh² belongs between the square and the "
         "inside",
     ),
     Mistake(_slope_not_squared, "The derivative of tanh is 1 - tanh²; the square is missing"),
@@ -92,8 +92,8 @@ MISTAKES = (
         "is inside it",
     ),
     Mistake(
-        _turned,
-        "The sign is turned round. In (p - y)² the p has a plus; for (y - p)² a minus comes out "
+        _reversed,
+        "The sign is reversed. In (p - y)² the p has a plus; for (y - p)² a minus comes out "
         "of the inside",
     ),
     Mistake(_swapped, "The two are swapped: first with respect to w, then with respect to b"),
@@ -129,13 +129,11 @@ def gradient_from_formulas(answer: Answer) -> None:
 
 DERIVATIVE = Exercise(
     name="00.derivative",
-    title="A gradient by hand",
-    minutes=10,
     solved_by=gradient,
     why=(
         "The chain rule multiplies the slopes of three steps: of the square, 2(p - y) with "
         "p = tanh(w·x + b); of tanh, 1 - p²; and of w·x + b, which is x with respect to w and "
-        "1 with respect to b. So the two differ by the factor x alone, and what both share is "
+        "1 with respect to b. So the two differ by the factor x alone, and the rest is "
         "calculated once. `backward()` saves work in the same way."
     ),
     hints=(
@@ -147,4 +145,5 @@ DERIVATIVE = Exercise(
         "`dw, db`.",
     ),
     checks=(gradient_at_a_point, gradient_elsewhere, gradient_from_formulas),
+    mistakes=MISTAKES,
 )

@@ -44,20 +44,20 @@ def _width(batch: Tensor) -> Tensor:
 MISTAKES = (
     Mistake(
         _by_column,
-        "This counts along direction 0, down the columns: one number for each place, not for each "
+        "This counts along direction 0, down the columns: one number for each column, not for each "
         "name. A row is counted along direction 1",
     ),
     Mistake(
         _sum_of_ids,
-        "This adds up the ids. Count the places that hold a letter: a comparison gives true or "
+        "This adds up the ids. Count the letters instead: a comparison gives true or "
         "false for each, and `sum` counts the true ones",
     ),
-    Mistake(_padding, "This counts the zeros, which are the places without a letter"),
+    Mistake(_padding, "This counts the zeros, which are padding"),
     Mistake(
         _all_together,
         "This counts the letters of all names together; `sum(1)` gives a number for each row",
     ),
-    Mistake(_width, "This counts all places; those that hold 0 are filling and don't count"),
+    Mistake(_width, "This counts all columns; those that hold 0 are padding and don't count"),
 )
 
 
@@ -74,20 +74,19 @@ def lengths_at_the_edges(answer: Answer) -> None:
 
 LENGTHS = Exercise(
     name="00.lengths",
-    title="How long are the names?",
-    minutes=5,
     solved_by=name_lengths,
     why=(
-        "`batch != 0` has the shape of `batch` and is true where a letter stands. `sum(1)` "
-        "adds along direction 1, over the T places of each row, counts every true as 1, and "
+        "`batch != 0` has the shape of `batch` and is true where there is a letter. `sum(1)` "
+        "adds along direction 1, over the T columns of each row, counts every true as 1, and "
         "leaves one number a name. Tables of true and false that say what counts are called "
-        "*masks*; wherever names or texts of different lengths share a batch, one is needed."
+        "*masks*; wherever names or texts of different lengths are in one batch, one is needed."
     ),
     hints=(
-        "Which places of the batch hold a letter, and which are filled up? One comparison "
+        "Which numbers of the batch are letters, and which are padding? One comparison "
         "answers that for all of them.",
         "`(batch != 0).sum()` counts the letters of all names together. Give `sum` the "
         "direction to add along: `sum(1)` goes along each row.",
     ),
     checks=(lengths_of_two, lengths_at_the_edges),
+    mistakes=MISTAKES,
 )

@@ -66,7 +66,7 @@ def step_of_two_parameters(answer: Answer) -> None:
     got, expected = [w.tolist(), b.item()], [[0.0, 2.5], 1.0]
     message = {
         "[[1.0, 2.0], 3.0]": "The parameters are what they were. `p = p - …` makes a new tensor "
-        "and leaves the old one alone; `p -= …` changes it. (Or were the gradients set back "
+        "and leaves the old one alone; `p -= …` changes it. (Or were the gradients reset "
         "before they were used?)",
         "[[2.0, 1.5], 5.0]": "It climbs: the gradient points to where the loss grows, so subtract",
         "[[-1.0, 3.0], -1.0]": "The learning rate is missing: subtract learning_rate × gradient",
@@ -79,7 +79,7 @@ def step_of_two_parameters(answer: Answer) -> None:
     same(got, expected, inputs=inputs, name="[w, b] afterwards")
 
 
-def gradients_set_back(answer: Answer) -> None:
+def gradients_reset(answer: Answer) -> None:
     """that a second step does not feel the gradient of the first"""
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     for _ in range(2):
@@ -90,7 +90,7 @@ def gradients_set_back(answer: Answer) -> None:
         case = {"inputs": inputs, "expected": "[-1, 3]", "got": show(w.tolist())}
         raise NotYet(
             "The second step used the sum of both gradients, since `backward()` adds to what is "
-            "there. Set each `.grad` back after using it",
+            "there. Reset each `.grad` after using it",
             case,
         )
     same(w.tolist(), [-1.0, 3.0], inputs=inputs, name="w afterwards")
@@ -121,8 +121,6 @@ def steps_of_a_model(answer: Answer) -> None:
 
 SGD = Exercise(
     name="00.sgd",
-    title="A step for all parameters",
-    minutes=20,
     solved_by=sgd_step,
     why=(
         "The model and the list hold the very same tensors, so the step must change these: "
@@ -141,7 +139,7 @@ SGD = Exercise(
     ),
     checks=(
         step_of_two_parameters,
-        gradients_set_back,
+        gradients_reset,
         step_without_gradient,
         steps_of_a_model,
     ),

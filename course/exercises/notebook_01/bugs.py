@@ -39,12 +39,12 @@ LOOK = {
 }
 # What would be seen in a loop that had the bug which was named.
 WOULD = {
-    "gradients add up": "the gradients were never set back",
-    "softmax before cross-entropy": "a softmax stood between the model and the loss",
-    "step before backward": "`optimizer.step()` stood above `backward()`",
+    "gradients add up": "the gradients were never reset",
+    "softmax before cross-entropy": "a softmax came between the model and the loss",
+    "step before backward": "`optimizer.step()` came before `backward()`",
     "evaluated in training mode": "the model were in training mode when the loss that it returns "
     "is measured",
-    "targets shifted by one": "a target were not the token right behind its context",
+    "targets shifted by one": "a target were not the token right after its context",
     "same order in every epoch": "every epoch asked for the same batches",
     "rate changes per epoch, not per step": "rates that were made for steps were used up by epochs",
     "loss of the last batch only": "the loss it returns left out all validation batches but one",
@@ -84,18 +84,16 @@ def bugs_of_the_loops(answer: Answer) -> None:
 
 def _named(answer: Answer) -> dict[str, str]:
     found = plain(call(answer))
-    if type(found) is not dict:
+    if not isinstance(found, dict):
         raise NotYet("Return a dict from each loop to its bug", {"got": show(found)})
     for loop, bug in found.items():
-        if type(loop) is not str or type(bug) is not str:
+        if not isinstance(loop, str) or not isinstance(bug, str):
             raise NotYet("Loops and bugs are named by strings", {"got": show({loop: bug})})
     return {loop.strip(): bug.strip().lower() for loop, bug in found.items() if bug.strip()}
 
 
 BUGS = Exercise(
     name="01.bugs",
-    title="Five broken loops",
-    minutes=30,
     solved_by=find_bugs,
     why=(
         "None of the five raises an error, and each reports a number. `loop_a` never calls "
@@ -110,7 +108,7 @@ BUGS = Exercise(
         "know of the task, such as the best table's, and both kinds stand out."
     ),
     hints=(
-        "Read each loop with one question at a time. When are the gradients set back? In which "
+        "Read each loop with one question at a time. When are the gradients reset? In which "
         "mode is the model when it is measured? What is the target of a row? How often does "
         "the rate change? Which batches reach `optimizer.step()`?",
         "Each question of the first hint finds exactly one loop. Five names of the list occur "

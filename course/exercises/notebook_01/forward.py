@@ -113,21 +113,21 @@ def _no_turn(p: Parameters, x: torch.Tensor) -> torch.Tensor:
 
 SHAPES = (
     "`H` has a row for each hidden unit, as the paper writes it, and the embeddings of an example "
-    "lie in a row too: turn the matrix round (`.T`)"
+    "are a row too: transpose the matrix (`.T`)"
 )
 MISTAKES = (
     Mistake(_not_direct, "`W` is there and is not used: its part, W x, is added to the logits"),
     Mistake(_always_direct, "Without direct connections `p` holds no `W`; ask for it first"),
     Mistake(_no_tanh, "The hidden layer is not squeezed by tanh, so the layers are one matrix"),
     Mistake(_no_hidden_bias, "`d` is missing: it is added inside the tanh"),
-    Mistake(_late_hidden_bias, "`d` is added behind the tanh, and belongs inside"),
+    Mistake(_late_hidden_bias, "`d` is added after the tanh, and belongs inside"),
     Mistake(_no_output_bias, "`b` is missing: each token's logit gets its own number"),
     Mistake(
         _mixed_up,
         "The embeddings are interleaved. Side by side means all E numbers of the first token, then "
         "all of the second: (B, T, E) is flattened as it is",
     ),
-    Mistake(_newest_first, "The embeddings stand in the wrong order: the oldest token comes first"),
+    Mistake(_newest_first, "The embeddings are in the wrong order: the oldest token comes first"),
     Mistake(_probabilities, "These are probabilities, after a softmax; logits are asked for"),
     Mistake(_log_probabilities, "These are log-probabilities; return the logits as they are"),
     Mistake(_squeezed_twice, "The logits are squeezed by tanh too; only the hidden layer is"),
@@ -140,7 +140,7 @@ MISTAKES = (
     ),
     Mistake(
         _all_in_one_row,
-        "All examples lie in one row; flatten from dimension 1 on (`flatten(1)`), so that the "
+        "All examples are in one row; flatten from dimension 1 on (`flatten(1)`), so that the "
         "batch stays",
     ),
 )
@@ -174,24 +174,23 @@ def logits_with_direct_connections(answer: Answer) -> None:
 
 FORWARD = Exercise(
     name="01.forward",
-    title="The network as the paper has it",
-    minutes=20,
     solved_by=bengio_logits,
     why=(
         "The paper writes an example as a column and multiplies from the left, H e. A batch "
-        "holds its examples as rows, so each matrix is turned round: e @ H.T. (`nn.Linear` "
+        "holds its examples as rows, so each matrix is transposed: e @ H.T. (`nn.Linear` "
         "keeps its weights like the paper and does the same.) `flatten(1)` puts the "
         "embeddings side by side and leaves the batch alone. With W there is a second way "
-        "from the embeddings to the logits: what it adds depends on each place of the context "
-        "for itself, and the hidden layer has only the rest to explain."
+        "from the embeddings to the logits: what it adds depends on each token of the context "
+        "by itself, and the hidden layer has only the rest to explain."
     ),
     hints=(
         "Follow the shapes: (B, T), then (B, T, E), (B, T·E), (B, h), (B, V). Which step "
         "makes which?",
         "`p['C'][x]` looks up all embeddings, `flatten(1)` puts them side by side. Compare "
-        "the shape of H with that of `W1` in `forward`: which way round does it stand?",
+        "the shape of H with that of `W1` in `forward`: are they the same way round?",
         "`hidden = torch.tanh(e @ p['H'].T + p['d'])`, and the logits likewise from U and b. "
         "Then add `e @ p['W'].T` if `'W' in p`.",
     ),
     checks=(logits_of_one_context, logits_of_a_batch, logits_with_direct_connections),
+    mistakes=MISTAKES,
 )

@@ -64,7 +64,7 @@ def _in_bits(counts: torch.Tensor, names: list[list[int]]) -> float:
     return negative_log_likelihood(counts, names) / torch.tensor(2.0).log().item()
 
 
-def _turned(counts: torch.Tensor, names: list[list[int]]) -> float:
+def _reversed(counts: torch.Tensor, names: list[list[int]]) -> float:
     before, after = _pairs(names)
     return -(counts / counts.sum(1, keepdim=True))[after, before].log().mean().item()
 
@@ -85,7 +85,7 @@ MISTAKES = (
         "This is the mean of the names' means, in which a token of a short name weighs more; take "
         "one mean over all tokens",
     ),
-    Mistake(_without_last, "The end is missing: each name also predicts the boundary behind it"),
+    Mistake(_without_last, "The end is missing: each name also predicts the boundary at its end"),
     Mistake(
         _without_boundary,
         "The boundaries are missing: the first letter is predicted from the boundary, and the "
@@ -96,9 +96,9 @@ MISTAKES = (
         "The columns are divided by their sums. A row holds what came after one token, so each "
         "row must sum to 1 (`counts.sum(1, keepdim=True)`)",
     ),
-    Mistake(_turned, "The pairs are turned round: the row is the token before, the column after"),
+    Mistake(_reversed, "The pairs are reversed: the row is the token before, the column after"),
     Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
-    Mistake(_smoothed, "The counts are smoothed; here they are to be used as they are"),
+    Mistake(_smoothed, "The counts are smoothed; here they should be used as they are"),
     Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
 )
 
@@ -125,13 +125,11 @@ def loss_of_a_new_pair(answer: Answer) -> None:
 
 NLL = Exercise(
     name="01.nll",
-    title="The loss of a counting model",
-    minutes=15,
     solved_by=negative_log_likelihood,
     why=(
         "A row of counts, divided by its sum, is the distribution of the next token. Indexing "
         "with two tensors, `probabilities[before, after]`, picks the probability of every pair "
-        "at once. The mean goes over all predicted tokens, the boundaries behind the names "
+        "at once. The mean goes over all predicted tokens, the boundaries at the ends of the names "
         "among them: a model must also say where a name ends. A pair that was never counted "
         "has probability 0 and minus log 0 is infinite, which is why models are smoothed."
     ),
@@ -142,4 +140,5 @@ NLL = Exercise(
         "probability for each predicted token. Take the logarithm, then the mean, then minus.",
     ),
     checks=(loss_of_one_name, loss_of_two_names, loss_of_a_new_pair),
+    mistakes=MISTAKES,
 )

@@ -119,7 +119,7 @@ MISTAKES = (
         "(`keepdim=True`), so that each row is divided by its own sum",
     ),
     Mistake(_whole, "The whole table sums to 1, and each row of it should"),
-    Mistake(_backward, "The pairs are turned round: the row is the token before, the column after"),
+    Mistake(_backward, "The pairs are reversed: the row is the token before, the column after"),
     Mistake(_added_up, "This is the sum over the pairs; divide by how many there are"),
     Mistake(_unsigned, "The sign is missing: log p is negative, the loss is minus log p"),
 )
@@ -148,11 +148,9 @@ def not_smoothed(answer: Answer) -> None:
 
 SMOOTHING = Exercise(
     name="01.smoothing",
-    title="Smoothing, and what it does",
-    minutes=15,
     solved_by=smooth,
     why=(
-        "A row grows by `alpha` in each of its V places, so its sum grows by V times `alpha`, "
+        "A row grows by `alpha` in each of its V columns, so its sum grows by V times `alpha`, "
         "and dividing by the new sum keeps a probability for every pair. Smoothing moves "
         "belief from what was counted to what was not. Where a row holds thousands of counts, "
         "1 more or less hardly matters; where it holds ten, V added ones outweigh them, and "
@@ -167,4 +165,5 @@ SMOOTHING = Exercise(
         "`-probabilities[before, after].log().mean().item()`.",
     ),
     checks=(smoothed_by_one, smoothed_by_other_amounts, not_smoothed),
+    mistakes=MISTAKES,
 )

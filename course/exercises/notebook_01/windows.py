@@ -48,7 +48,7 @@ def _reversed(tokens: list[int], length: int) -> Windows:
     return inputs.flip(1), targets
 
 
-def _padded_behind(tokens: list[int], length: int) -> Windows:
+def _padded_at_the_end(tokens: list[int], length: int) -> Windows:
     inputs, targets = build_windows(tokens, length)
     rows = [[*tokens[max(0, n - length) : n], *[0] * (length - n)] for n in range(len(inputs))]
     return torch.tensor(rows), targets
@@ -71,10 +71,8 @@ MISTAKES = (
         "One boundary in front is not enough: the first context is made of boundaries alone, as "
         "many as the context is long",
     ),
-    Mistake(
-        _reversed, "The contexts are turned round: the most recent token stands last, on the right"
-    ),
-    Mistake(_padded_behind, "The padding stands behind the letters, and belongs in front of them"),
+    Mistake(_reversed, "The contexts are reversed: the most recent token comes last, on the right"),
+    Mistake(_padded_at_the_end, "The padding follows the letters, and belongs before them"),
     Mistake(_target_inside, "Each context holds the very token that it should predict"),
 )
 
@@ -95,11 +93,9 @@ def windows_of_other_lengths(answer: Answer) -> None:
 
 WINDOWS = Exercise(
     name="01.windows",
-    title="Cut a name into windows",
-    minutes=10,
     solved_by=build_windows,
     why=(
-        "With T boundaries in front, each place of the name has T tokens before it, and one "
+        "With T boundaries in front, each letter of the name has T tokens before it, and one "
         "rule serves all of them. `unfold` slides a window of T + 1 tokens over the padded "
         "name, one step at a time: all but the last are the context, the last is the target. "
         "It copies nothing; both results are views of the padded name."
@@ -107,11 +103,12 @@ WINDOWS = Exercise(
     hints=(
         "Write down the five examples of *anna* as ids. Which list of ids, cut into pieces of "
         "`context_length + 1`, gives them all?",
-        "Pad in front with `[0] * context_length`, and put one 0 behind. There is one window "
+        "Pad in front with `[0] * context_length`, and put one 0 at the end. There is one window "
         "for each letter and one for the end.",
         "`padded[i : i + context_length]` is context number i, and "
         "`padded[i + context_length]` its target. `tensor.unfold(0, size, 1)` gives all "
         "windows at once.",
     ),
     checks=(windows_of_anna, windows_of_other_lengths),
+    mistakes=MISTAKES,
 )

@@ -83,8 +83,6 @@ def bits_of_texts(answer: Answer) -> None:
 
 BITS = Exercise(
     name="02.bits",
-    title="Bits per character",
-    minutes=10,
     solved_by=bits_per_character,
     why=(
         "Mean times number is the sum: all that the texts cost, in nats. That sum does not "
@@ -97,4 +95,5 @@ BITS = Exercise(
         "Divide by `sum(len(text) + 1 for text in texts)`: the 1 is for the end.",
     ),
     checks=(bits_of_one_text, bits_of_texts),
+    mistakes=MISTAKES,
 )

@@ -27,25 +27,24 @@ def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, l
     """The texts of each split, of a dictionary of lists or a `DatasetDict`."""
     from datasets import Dataset
 
-    if not issubclass(type(got), dict):
-        found = show(got)
-        raise NotYet(f"{whole} should be a dictionary of splits", inputs | {"got": found})
-    if (keys := [str(key) for key in dict.keys(got)]) and set(keys) != set(SPLITS):
+    if not isinstance(got, dict):
+        raise NotYet(f"{whole} should be a dictionary of splits", inputs | {"got": show(got)})
+    if set(keys := [str(key) for key in got]) != set(SPLITS):
         raise NotYet(
             f"The splits should be called {', '.join(SPLITS)}", inputs | {"got": ", ".join(keys)}
         )
     parts = {}
     for name in SPLITS:
-        part: Any = dict.get(got, name)
-        if type(part) is Dataset:
+        part = got[name]
+        if isinstance(part, Dataset):
             if "text" not in part.column_names:
                 raise NotYet(
-                    f"The texts of a corpus stand in a column called text, and {name} has none",
+                    f"The texts of a corpus are in a column called text, and {name} has none",
                     inputs | {"columns": ", ".join(part.column_names)},
                 )
             part = part["text"][:]
         texts = plain(part)
-        if type(texts) is not list or not all(type(text) is str for text in texts):
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise NotYet(f"The split {name} should hold texts", inputs | {"got": show(part)})
         parts[name] = texts
     return parts
@@ -54,36 +53,34 @@ def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, l
 def demand_once(
     parts: dict[str, list[str]], texts: Sequence[str], inputs: dict[str, str], lost: str
 ) -> None:
-    """Demand that each text stands in one split, once."""
-    place: dict[str, str] = {}
+    """Demand that each text is in one split, once."""
+    split_of: dict[str, str] = {}
     for name, part in parts.items():
         for text in part:
-            if text in place:
-                where = (
-                    f"twice in {name}" if place[text] == name else f"in {place[text]} and {name}"
-                )
-                why = "it leaks" if place[text] != name else "keep each text once"
-                raise NotYet(
-                    f"A text that repeats stands {where}: {why}", inputs | {"text": show(text)}
-                )
-            place[text] = name
-    missing = [text for text in texts if text not in place]
+            if text in split_of:
+                other = split_of[text]
+                where = f"in {other} and {name}: it leaks"
+                if other == name:
+                    where = f"twice in {name}: keep each text once"
+                raise NotYet(f"A text that repeats is {where}", inputs | {"text": show(text)})
+            split_of[text] = name
+    missing = [text for text in texts if text not in split_of]
     if missing:
         raise NotYet(
-            f"{len(missing)} of {len(set(texts))} texts stand in no split: {lost}",
+            f"{len(missing)} of {len(set(texts))} texts are in no split: {lost}",
             inputs | {"the first": show(missing[0])},
         )
     known = set(texts)
-    strange = [text for text in place if text not in known]
+    strange = [text for text in split_of if text not in known]
     if strange:
-        raise NotYet("A split holds a text that nobody gave", inputs | {"text": show(strange[0])})
+        raise NotYet("A split holds a text that was not given", inputs | {"text": show(strange[0])})
 
 
 def demand_corpus(corpus: Any, parts: dict[str, list[str]], inputs: dict[str, str]) -> None:
     """Demand a `DatasetDict` without an empty split."""
     from datasets import DatasetDict
 
-    if type(corpus) is not DatasetDict:
+    if not isinstance(corpus, DatasetDict):
         raise NotYet(
             "The corpus should be a `datasets.DatasetDict`", inputs | {"got": show(corpus)}
         )
@@ -103,6 +100,6 @@ def demand_encodes(vocabulary: Any, parts: dict[str, list[str]], inputs: dict[st
             except ValueError:
                 raise NotYet(
                     f"The vocabulary can't encode a text of {name}; it takes the characters of "
-                    "all three splits (they are no counts, so nothing leaks)",
+                    "all three splits (these aren't counts, so nothing leaks)",
                     inputs | {"text": show(text)},
                 ) from None

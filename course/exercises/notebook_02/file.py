@@ -1,4 +1,4 @@
-"""Exercise 02.file: a file of one's own, ready to train on."""
+"""Exercise 02.file: a file of your own, ready to train on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def load(answer: Answer, rows: list[str], ending: str, column: str) -> tuple[Any
             "the file's texts": show(rows),
         }
         got = call(answer, str(path), column)
-    if type(got) not in (tuple, list) or len(got) != 2:
+    if not isinstance(got, tuple | list) or len(got) != 2:
         raise NotYet("It should return two things, corpus and vocabulary", inputs)
     return got, inputs
 
@@ -71,9 +71,9 @@ def demand_clean(parts: dict[str, list[str]], inputs: dict[str, str]) -> None:
         for text in part:
             case = inputs | {"in": name, "text": show(text)}
             if not text.strip():
-                raise NotYet("A blank text is no text; leave it out", case)
+                raise NotYet("A blank text isn't a text; leave it out", case)
             if text != text.strip():
-                raise NotYet("White space stands at the ends of a text; take it off", case)
+                raise NotYet("A text begins or ends with white space; take it off", case)
             if text != " ".join(text.split()):
                 raise NotYet(
                     "Inside a text a run of white space should be one space. `strip` sees only the "
@@ -102,7 +102,7 @@ def clean_file(answer: Answer) -> None:
 
 
 def untidy_file(answer: Answer) -> None:
-    """a CSV file with white space to tidy up, blank texts, and texts that repeat but for that"""
+    """a CSV file with untidy white space, blank texts, and texts that repeat once they are tidy"""
     _look_into(answer, [f"{REVIEWS[0]} ", *REVIEWS[1:]], ".csv", "review")
     _look_into(answer, [*REVIEWS[:12], REVIEWS[12].replace(" ", "  ")], ".csv", "note")
     repeats = [f" {text.replace(' ', chr(10))}\t" for text in REVIEWS[::2]]
@@ -130,14 +130,12 @@ def same_again(answer: Answer) -> None:
 
 FILE = Exercise(
     name="02.file",
-    title="A file of your own",
-    minutes=25,
     solved_by=load_own,
     why=(
         "`data.load_file` reads the file and drops blank texts and exact repeats. Cleaning can "
         "make two texts equal that were not, so the split has to come after it, once more, by "
         "`data.split`, which has a seed of its own. The vocabulary takes the characters of all "
-        "splits: these are no counts, and a character that only a test text has must be "
+        "splits: these aren't counts, and a character that only a test text has must be "
         "encoded too."
     ),
     hints=(

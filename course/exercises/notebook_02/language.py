@@ -71,9 +71,9 @@ def _names(answer: Answer, texts: list[str], labels: list[int], language: str) -
         raise NotYet(found.message, found.case | table) from None
 
 
-def three_rows(answer: Answer) -> None:
-    """the names of one language in a table of three rows"""
-    _names(answer, ["rossi", "schmidt", "bianchi"], [2, 1, 2], "italian")
+def four_rows(answer: Answer) -> None:
+    """the names of one language in a table of four rows"""
+    _names(answer, ["rossi", "smith", "bianchi", "weber"], [2, 0, 2, 1], "italian")
 
 
 def other_languages(answer: Answer) -> None:
@@ -84,12 +84,10 @@ def other_languages(answer: Answer) -> None:
 
 LANGUAGE = Exercise(
     name="02.language",
-    title="The names of one language",
-    minutes=5,
     solved_by=names_of,
     why=(
         "A `ClassLabel` is stored as a number; its feature has the names, and `str2int` and "
-        "`int2str` go from one to the other. The number of a language is its place in "
+        "`int2str` go from one to the other. The number of a language is its index in "
         "`names`, whatever occurs in this split. `[:]` makes a list of the column."
     ),
     hints=(
@@ -97,5 +95,6 @@ LANGUAGE = Exercise(
         '`rows.features["label"].str2int(language)` is the number to look for.',
         "`rows.filter(lambda row: …)` keeps rows; a column of the result, with `[:]`, is the list.",
     ),
-    checks=(three_rows, other_languages),
+    checks=(four_rows, other_languages),
+    mistakes=MISTAKES,
 )

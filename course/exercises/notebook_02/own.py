@@ -1,11 +1,11 @@
-"""Exercise 02.own: a dataset of one's own, and a network trained on it."""
+"""Exercise 02.own: a dataset of your own, and a network trained on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch._dynamo  # the first optimizer imports it, which takes seconds that a check lacks
+import torch._dynamo  # the first optimizer imports it, which takes seconds
 
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call
@@ -43,7 +43,7 @@ def swap_in() -> tuple[datasets.DatasetDict, data.AnyVocabulary, torch.nn.Module
 
 
 STRETCH = 40  # characters, as in the notebook
-MOST_SHARED = 0.25  # of the validation stretches may stand in training texts too
+MOST_SHARED = 0.25  # of the validation stretches may be in training texts too
 GOAL = 0.95  # of the 3-gram's bits per character
 
 
@@ -73,23 +73,23 @@ def demand_network(model: Any) -> None:
 
 
 def demand_no_leak(parts: dict[str, list[str]]) -> None:
-    """Demand that validation and test are new, but for white space and capitals."""
-    place: dict[str, str] = {}
+    """Demand that validation and test are new, white space and capitals aside."""
+    split_of: dict[str, str] = {}
     for name, part in parts.items():
         for text in part:
-            other = place.setdefault(" ".join(text.split()).lower(), name)
+            other = split_of.setdefault(" ".join(text.split()).lower(), name)
             if other != name:
                 raise NotYet(
-                    f"A text leaks: it stands in {other} and in {name}, white space and capitals "
+                    f"A text leaks: it is in {other} and in {name}, white space and capitals "
                     "aside. Drop repeats before you split",
                     {"text": show(text)},
                 )
     learned = set(_stretches(parts["train"], 1))
     asked = _stretches(parts["validation"] + parts["test"], 7)
-    share = sum(stretch in learned for stretch in asked) / max(len(asked), 1)
-    if share > MOST_SHARED:
+    known = sum(stretch in learned for stretch in asked) / max(len(asked), 1)
+    if known > MOST_SHARED:
         raise NotYet(
-            f"Of the stretches of {STRETCH} characters in validation and test, {share:.0%} stand "
+            f"Of the stretches of {STRETCH} characters in validation and test, {known:.0%} are "
             f"in training texts too, and {MOST_SHARED:.0%} is the most. Do texts quote each "
             "other, or were they cut so that they overlap? Cut smaller and drop repeats, or split "
             "by document"
@@ -138,7 +138,7 @@ LAST: list[Any] = []  # what the answer gave in the first check, for those after
 def own_corpus(answer: Answer) -> None:
     """that the corpus has three splits, a fitting size, and a vocabulary that can encode it"""
     got = call(answer)
-    if type(got) not in (tuple, list) or len(got) != 3:
+    if not isinstance(got, tuple | list) or len(got) != 3:
         raise NotYet("It should return three things: corpus, vocabulary and network")
     corpus, vocabulary, model = got
     parts = parts_of(corpus, {}, "The corpus")
@@ -166,8 +166,6 @@ def own_score(answer: Answer) -> None:
 
 OWN = Exercise(
     name="02.own",
-    title="A dataset of your own",
-    minutes=60,
     solved_by=swap_in,
     why=(
         "Ours are the names of characters in Unicode, which every Python holds, up to U+0FFF: "

@@ -10,52 +10,52 @@ from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, Mistake, compare
 
 
-def log_uniform(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
+def log_uniform(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
     """Turn numbers that are uniform from 0 to 1 into values whose logarithms are uniform.
 
     Args:
-        shares: (N,), each from 0 to 1.
-        low: what a share of 0 becomes, above 0.
-        high: what a share of 1 becomes.
+        fractions: (N,), each from 0 to 1.
+        low: what a fraction of 0 becomes, above 0.
+        high: what a fraction of 1 becomes.
 
     Returns:
         (N,), each from low to high.
     """
-    return torch.exp(math.log(low) + shares * (math.log(high) - math.log(low)))
+    return torch.exp(math.log(low) + fractions * (math.log(high) - math.log(low)))
 
 
-def uniform(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return low + shares * (high - low)
+def uniform(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return low + fractions * (high - low)
 
 
-def still_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return math.log(low) + shares * (math.log(high) - math.log(low))
+def still_logarithms(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return math.log(low) + fractions * (math.log(high) - math.log(low))
 
 
-def still_decimal_logarithms(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return still_logarithms(shares, low, high) / math.log(10)
+def still_decimal_logarithms(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return still_logarithms(fractions, low, high) / math.log(10)
 
 
-def two_bases(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return still_decimal_logarithms(shares, low, high).exp()
+def two_bases(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return still_decimal_logarithms(fractions, low, high).exp()
 
 
-def two_bases_turned(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return 10 ** still_logarithms(shares, low, high)
+def two_bases_reversed(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return 10 ** still_logarithms(fractions, low, high)
 
 
-def without_low(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return low * high**shares
+def without_low(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return low * high**fractions
 
 
-def from_the_top(shares: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    return high * (low / high) ** shares
+def from_the_top(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return high * (low / high) ** fractions
 
 
 MISTAKES = (
     Mistake(
         uniform,
-        "This is uniform in the value itself. Its logarithm is to be uniform: take the logarithms "
+        "This is uniform in the value itself. Its logarithm should be uniform: take the logarithms "
         "of low and high, go along between them, and come back with `exp`",
     ),
     Mistake(still_logarithms, "These are the logarithms still; `exp` brings them back"),
@@ -65,14 +65,14 @@ MISTAKES = (
         "Two bases are mixed: `exp` undoes the natural logarithm, and `log10` is undone by `10 **`",
     ),
     Mistake(
-        two_bases_turned,
+        two_bases_reversed,
         "Two bases are mixed: `10 **` undoes `log10`, and the natural logarithm is undone by `exp`",
     ),
     Mistake(
         without_low,
-        "A share of 1 becomes low * high. What low is multiplied by at the top is high / low",
+        "A fraction of 1 becomes low * high. What low is multiplied by at the top is high / low",
     ),
-    Mistake(from_the_top, "It goes from high to low; a share of 0 becomes low"),
+    Mistake(from_the_top, "It goes from high to low; a fraction of 0 becomes low"),
 )
 
 
@@ -83,25 +83,24 @@ def powers_of_ten(answer: Answer) -> None:
 
 def learning_rates(answer: Answer) -> None:
     """a hundred learning rates from 0.0001 to 1"""
-    shares = torch.linspace(0, 1, 100)
-    compare(answer, log_uniform, (shares, 0.0001, 1.0), MISTAKES, tolerance=2e-6)
+    fractions = torch.linspace(0, 1, 100)
+    compare(answer, log_uniform, (fractions, 0.0001, 1.0), MISTAKES, tolerance=2e-6)
 
 
 LOG_UNIFORM = Exercise(
     name="03.log_uniform",
-    title="Draw on a logarithmic scale",
-    minutes=5,
     solved_by=log_uniform,
     why=(
-        "Equal steps of the share become equal steps of the logarithm, and so equal *factors* "
+        "Equal steps of the fraction become equal steps of the logarithm, and so equal *factors* "
         "of the value: each order of magnitude gets the same part of the draws. The same "
-        "without logarithms is `low * (high / low) ** shares`."
+        "without logarithms is `low * (high / low) ** fractions`."
     ),
     hints=(
-        "A share of 0.5 must become 10 between 1 and 100. What do the logarithms of 1, 10 and "
+        "A fraction of 0.5 must become 10 between 1 and 100. What do the logarithms of 1, 10 and "
         "100 have in common?",
-        "Go from `math.log(low)` to `math.log(high)` in a straight line, by the share.",
-        "`torch.exp(...)` of `math.log(low) + shares * (math.log(high) - math.log(low))`.",
+        "Go from `math.log(low)` to `math.log(high)` in a straight line, by the fraction.",
+        "`torch.exp(...)` of `math.log(low) + fractions * (math.log(high) - math.log(low))`.",
     ),
     checks=(powers_of_ten, learning_rates),
+    mistakes=MISTAKES,
 )

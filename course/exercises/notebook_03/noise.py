@@ -63,8 +63,6 @@ def all_verdicts(answer: Answer) -> None:
 
 NOISE = Exercise(
     name="03.noise",
-    title="Is the difference noise?",
-    minutes=20,
     solved_by=decide,
     why=(
         "What two paired runs share, an easy order of batches, say, is in both losses and "
@@ -86,4 +84,5 @@ NOISE = Exercise(
         "is better; if high is below 0, the first is.",
     ),
     checks=(paired_seeds, unrelated_seeds, all_verdicts),
+    mistakes=MISTAKES,
 )

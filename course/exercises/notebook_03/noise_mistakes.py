@@ -113,12 +113,12 @@ def of_second(first: list[float], second: list[float], paired: bool) -> Interval
     return of_first(second, first, paired)
 
 
-def turned(first: list[float], second: list[float], paired: bool) -> Interval:
+def backwards(first: list[float], second: list[float], paired: bool) -> Interval:
     low, high, _ = right(first, second, paired)
     return -high, -low, verdict(low, high)
 
 
-def turned_with_verdict(first: list[float], second: list[float], paired: bool) -> Interval:
+def reversed_with_verdict(first: list[float], second: list[float], paired: bool) -> Interval:
     return right(second, first, paired)
 
 
@@ -160,12 +160,12 @@ MISTAKES = (
     Mistake(never_paired_pooled, UNPAIRED),
     Mistake(
         of_single_runs,
-        "This is where the difference of two single runs lies. The mean of n runs is less noisy: "
-        "divide each variance by its n",
+        "This is the interval for the difference of two single runs. The mean of n runs is less "
+        "noisy: divide each variance by its n",
     ),
     Mistake(
         one_sided,
-        "5% lie outside, half of them on each side: the factor is the quantile at 0.975, not 0.95",
+        "5% are outside, half of them on each side: the factor is the quantile at 0.975, not 0.95",
     ),
     Mistake(
         pooled,
@@ -176,11 +176,11 @@ MISTAKES = (
         always_paired,
         "It pairs losses that don't belong together; with `paired=False` each has its own variance",
     ),
-    Mistake(turned, "It is turned round: first less second"),
-    Mistake(turned_with_verdict, "It is turned round: first less second"),
+    Mistake(backwards, "It is reversed: first less second"),
+    Mistake(reversed_with_verdict, "It is reversed: first less second"),
     Mistake(
         higher_is_better,
-        "The interval is right, the verdict is turned round: these are losses, the lower is better",
+        "The interval is right, the verdict is reversed: these are losses, the lower is better",
     ),
     Mistake(
         lower_mean_wins,

@@ -36,7 +36,7 @@ BUDGET = ("steps", "evaluate_every")
 
 def _space_of(answer: Answer) -> dict[str, Any]:
     space = plain(call(answer))
-    if type(space) is not dict or not all(type(entry) is dict for entry in space.values()):
+    if not isinstance(space, dict) or not all(isinstance(entry, dict) for entry in space.values()):
         raise NotYet(
             'A space is a dict of dicts, say {"hidden_size": {"integer": [50, 400]}}',
             {"got": show(space)},
@@ -52,13 +52,13 @@ def _entry(space: dict[str, Any], name: str) -> tuple[str, list[Any], dict[str, 
 
 def package_reads_it(answer: Answer) -> None:
     """that the package takes the space, with all six hyperparameters in it"""
-    from intro_lm.search.experiment import hyperparameters
+    from intro_lm.search import hyperparameters
     from intro_lm.search.space import distributions
 
     space = _space_of(answer)
     missing = [name for name in ASKED if name not in space]
     if missing:
-        raise NotYet(f"It lacks {', '.join(missing)}", {"got": show(list(space))})
+        raise NotYet(f"It has no {', '.join(missing)}", {"got": show(list(space))})
     for name, entry in space.items():
         try:
             distributions({name: entry}, hyperparameters())
@@ -70,10 +70,10 @@ def rate_on_a_log_scale(answer: Answer) -> None:
     """the learning rate's scale and range"""
     kind, bounds, case = _entry(_space_of(answer), "learning_rate")
     if kind == "uniform":
-        share = min(1.0, max(0.0, (0.01 - bounds[0]) / (bounds[1] - bounds[0])))
-        case["share of the draws below 0.01"] = f"{share:.1%}"
+        fraction = min(1.0, max(0.0, (0.01 - bounds[0]) / (bounds[1] - bounds[0])))
+        case["fraction of the draws below 0.01"] = f"{fraction:.1%}"
         raise NotYet(
-            "Drawn uniformly, nearly all learning rates lie in the highest tenth's order of "
+            "Drawn uniformly, nearly all learning rates are in the highest tenth's order of "
             "magnitude; a learning rate belongs on a log scale",
             case,
         )
@@ -103,21 +103,21 @@ def rate_on_a_log_scale(answer: Answer) -> None:
 
 
 def sizes_hold_what_we_know(answer: Answer) -> None:
-    """that the sizes of the baseline and of the model by hand lie in the space"""
+    """that the sizes of the baseline and of the model by hand are in the space"""
     space = _space_of(answer)
     for name in BASELINE:
         kind, bounds, case = _entry(space, name)
         if min(bounds) < 1:
             raise NotYet(f"{name} may be {min(bounds)}; a size is at least 1", case)
-        for whose, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
+        for model, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
             inside = value in bounds if kind == "categorical" else bounds[0] <= value <= bounds[1]
             if not inside:
                 raise NotYet(
-                    f"The {whose} has {name} = {value}, which this search could never find", case
+                    f"The {model} has {name} = {value}, which this search could never find", case
                 )
 
 
-def shares_are_shares(answer: Answer) -> None:
+def fractions_are_fractions(answer: Answer) -> None:
     """that warmup and weight decay stay between 0 and 1"""
     space = _space_of(answer)
     for name, known in (("warmup", 0.1), ("weight_decay", 0.2)):
@@ -137,7 +137,7 @@ def shares_are_shares(answer: Answer) -> None:
 
 def nothing_without_sense(answer: Answer) -> None:
     """that no combination of values in it is nonsense"""
-    from intro_lm.search.experiment import Experiment
+    from intro_lm.search import Experiment
 
     space = _space_of(answer)
     chosen = {name: _entry(space, name) for name in space}
@@ -171,14 +171,12 @@ def nothing_without_sense(answer: Answer) -> None:
 
 SPACE = Exercise(
     name="03.space",
-    title="Choose a search space",
-    minutes=25,
     solved_by=next_space,
     why=(
         "A good space is wide where we know little and leaves out what can't work. Values that "
         "act by their factor go on a log scale: the learning rate, and sizes, where 400 to 410 "
-        "units means less than 20 to 30. Shares that may be 0 can't be on one. The models that "
-        "we know lie inside, so that the search can at least find them again. The budget isn't "
+        "units means less than 20 to 30. Fractions that may be 0 can't be on one. The models that "
+        "we know are inside, so that the search can at least find them again. The budget isn't "
         "searched, nor is anything that makes another entry meaningless."
     ),
     hints=(
@@ -187,13 +185,13 @@ SPACE = Exercise(
         "`uniform` for `weight_decay` and `warmup`. Each takes `[low, high]`.",
         '`{"log-uniform": [0.001, 0.1]}` spans two orders of magnitude, '
         '`{"log-integer": [50, 800]}` holds 200 and 400 units, and `{"uniform": [0.0, 0.5]}` '
-        "is a range for a share that stays below 1.",
+        "is a range for a fraction that stays below 1.",
     ),
     checks=(
         package_reads_it,
         rate_on_a_log_scale,
         sizes_hold_what_we_know,
-        shares_are_shares,
+        fractions_are_fractions,
         nothing_without_sense,
     ),
 )

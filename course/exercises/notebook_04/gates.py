@@ -92,11 +92,12 @@ MISTAKES = (
     ),
     Mistake(
         _cell(without_tanh=True),
-        "The hidden state lacks a tanh: it is the output gate times tanh of the new cell state",
+        "A tanh is missing in the hidden state: it is the output gate times tanh of the new cell "
+        "state",
     ),
     Mistake(
         _cell(sigmoid_g=True),
-        "The candidate g goes through a sigmoid like the gates; it is no gate, and takes a tanh, "
+        "The candidate g goes through a sigmoid like the gates; it isn't a gate, and takes a tanh, "
         "so that it can also lower the cell state",
     ),
     Mistake(
@@ -134,8 +135,6 @@ def gates_as_in_pytorch(answer: Answer) -> None:
 
 GATES = Exercise(
     name="04.gates",
-    title="An LSTM's step from the stacked weights",
-    minutes=15,
     solved_by=lstm_step,
     why=(
         "All four linear parts read the same x and h, so one product with the stacked weights "
@@ -159,4 +158,5 @@ GATES = Exercise(
         gates_of_a_batch,
         gates_as_in_pytorch,
     ),
+    mistakes=MISTAKES,
 )

@@ -141,7 +141,7 @@ def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
         return
     message = "The gradient does not end where the last piece begins"
     for mistake in GRADIENTS:
-        if alike(got, gradient(mistake.implementation)):
+        if alike(got, gradient(mistake.answer)):
             message = mistake.message
             break
     raise NotYet(
@@ -181,8 +181,6 @@ def gradient_of_an_lstm(answer: Answer) -> None:
 
 PIECES = Exercise(
     name="04.pieces",
-    title="Carry the state, cut the gradient",
-    minutes=25,
     solved_by=read_in_pieces,
     why=(
         "`detach` gives a tensor with the same numbers and no past: the next piece starts "
@@ -208,4 +206,5 @@ PIECES = Exercise(
         pieces_of_an_lstm,
         gradient_of_an_lstm,
     ),
+    mistakes=MISTAKES + GRADIENTS,
 )

@@ -47,16 +47,16 @@ def _reference() -> tuple[data.Vocabulary, list[str], list[str]]:
 
 
 class _Deadline:
-    """Stops a training that takes too long, and says how far it came."""
+    """Stops a training that takes too much processor time, and says how far it came."""
 
     def __init__(self, steps: int) -> None:
-        self.steps, self.end = steps, time.monotonic() + SECONDS
+        self.steps, self.end = steps, time.thread_time() + SECONDS
 
     def start(self, step: int) -> None:
         pass
 
     def log(self, step: int, _: dict[str, float]) -> None:
-        if time.monotonic() > self.end and step < self.steps:
+        if time.thread_time() > self.end and step < self.steps:
             raise NotYet(
                 f"After {SECONDS:.0f} seconds it had done {step} of {self.steps} steps. A check "
                 "has little time: take a smaller network, or fewer and larger batches"
@@ -65,7 +65,7 @@ class _Deadline:
 
 def _read_recipe(answer: Answer) -> dict[str, Any]:
     given = plain(call(answer))
-    if type(given) is not dict:
+    if not isinstance(given, dict):
         raise NotYet(f"It returned {show(given)}, and a dict is expected")
     inputs = {"recipe": show(given)}
     for name in ("rows", "length"):
@@ -75,11 +75,11 @@ def _read_recipe(answer: Answer) -> dict[str, Any]:
         if name in FIXED:
             raise NotYet(
                 f"`{name}` can't be chosen here: rows and length say how many steps "
-                f"{BUDGET:,} characters last, and the rest is the same for everybody",
+                f"{BUDGET:,} characters last, and the rest is the same for everyone",
                 inputs,
             )
         raise NotYet(
-            f"`{name}` is no argument of `RecurrentLM` or `TrainingSettings`; there are "
+            f"`{name}` isn't an argument of `RecurrentLM` or `TrainingSettings`; there are "
             f"{', '.join(sorted(OF_MODEL | OF_SETTINGS))}",
             inputs,
         )
@@ -148,8 +148,6 @@ def _advice(steps: int, rate: float, score: float) -> str:
 
 RECIPE = Exercise(
     name="04.recipe",
-    title="Learn the most from an eighth of the text",
-    minutes=60,
     solved_by=recipe,
     why=(
         "With 32 rows of 64 characters the text lasts for 25 steps, and no rate makes much of "

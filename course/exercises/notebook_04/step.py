@@ -39,7 +39,7 @@ def _step(**changed: bool) -> Answer:
     def step(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor, c: Tensor) -> Tensor:
         if changed.get("weights_swapped"):
             w_ih, w_hh = w_hh, w_ih
-        if not changed.get("not_turned"):
+        if not changed.get("not_transposed"):
             w_ih, w_hh = w_ih.T, w_hh.T
         bias = 0 if changed.get("no_bias") else b if changed.get("one_bias") else b + c
         letter, state = x @ w_ih + bias, h @ w_hh
@@ -60,7 +60,7 @@ MISTAKES = (
     ),
     Mistake(_step(sigmoid=True), "This is squashed by a sigmoid; the cell uses tanh"),
     Mistake(
-        _step(not_turned=True),
+        _step(not_transposed=True),
         "The matrices are used as they are; PyTorch keeps a row for each unit, so they must be "
         "transposed (`x @ weight_ih.T`)",
     ),
@@ -99,8 +99,6 @@ def step_of_a_batch(answer: Answer) -> None:
 
 STEP = Exercise(
     name="04.step",
-    title="One step of a recurrent network",
-    minutes=8,
     solved_by=rnn_step,
     why=(
         "A row of `weight_ih` holds the weights of one unit, so `x @ weight_ih.T` is one "
@@ -119,4 +117,5 @@ STEP = Exercise(
         "same. Add them, and take `torch.tanh` of the sum.",
     ),
     checks=(step_of_two_units, step_of_a_batch),
+    mistakes=MISTAKES,
 )

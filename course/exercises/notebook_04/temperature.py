@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, Mistake, NotYet, call, same
-from course.exercises.values import plain, show
+from course.exercises.values import show
 
 
 def draw(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
@@ -27,34 +29,29 @@ def draw(logits: torch.Tensor, temperature: float, generator: torch.Generator) -
     return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
 
 
-def _multiplied(logits: Tensor, temperature: float) -> Tensor:
-    return (logits * temperature).softmax(1)
+def _drawing(probabilities: Callable[[Tensor, float], Tensor]) -> Answer:
+    """What draws from other probabilities of the logits and the temperature."""
+
+    def answer(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        if temperature == 0:
+            return logits.argmax(dim=1)
+        return torch.multinomial(probabilities(logits, temperature), 1, generator=generator)[:, 0]
+
+    return answer
 
 
-def _unchanged(logits: Tensor, temperature: float) -> Tensor:
-    return logits.softmax(1)
+def _likeliest(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    return logits.argmax(dim=1)
 
 
-def _likeliest(logits: Tensor, temperature: float) -> Tensor:
-    return nn.functional.one_hot(logits.argmax(1), logits.shape[1]).float()
-
-
-def _uniform(logits: Tensor, temperature: float) -> Tensor:
-    return torch.full_like(logits, 1 / logits.shape[1])
-
-
-def _twice(logits: Tensor, temperature: float) -> Tensor:
-    return (logits / temperature).softmax(1).softmax(1)
-
-
-MISTAKES = (  # what the shares of the drawn tokens come to, by the mistake
+MISTAKES = (
     Mistake(
-        _multiplied,
+        _drawing(lambda logits, temperature: (logits * temperature).softmax(1)),
         "The logits are multiplied by the temperature; divide them, so that a low temperature "
         "makes the likely token likelier",
     ),
     Mistake(
-        _unchanged,
+        _drawing(lambda logits, temperature: logits.softmax(1)),
         "The temperature has no effect. Divide the logits by it *before* the softmax; "
         "probabilities that are all divided by the same number stand to each other as before",
     ),
@@ -63,8 +60,10 @@ MISTAKES = (  # what the shares of the drawn tokens come to, by the mistake
         "This always takes the likeliest token; draw from the probabilities "
         "(`torch.multinomial`) unless the temperature is 0",
     ),
-    Mistake(_uniform, "Every token is drawn as often; the logits have no part in it"),
-    Mistake(_twice, "The softmax is taken twice, which flattens the probabilities"),
+    Mistake(
+        _drawing(lambda logits, temperature: (logits / temperature).softmax(1).softmax(1)),
+        "The softmax is taken twice, which flattens the probabilities",
+    ),
 )
 
 
@@ -80,37 +79,41 @@ def draw_what_is_certain(answer: Answer) -> None:
     same(got, torch.tensor([1, 0]), inputs=f"logits = {show(logits)}, temperature = 1")
 
 
-def _demand_shares(answer: Answer, temperature: float) -> None:
+def _demand_fractions(answer: Answer, temperature: float) -> None:
     logits = THREE.expand(DRAWS, 3).clone()
     got = call(answer, logits, temperature, torch.Generator().manual_seed(0))
-    tokens = plain(got)
-    if type(tokens) is not torch.Tensor or tokens.shape != (DRAWS,):
+    if not isinstance(got, torch.Tensor) or got.shape != (DRAWS,):
         raise NotYet(f"It gives {show(got)} for {DRAWS} rows, and a token for each is expected")
-    shares = torch.bincount(tokens, minlength=3) / DRAWS
     expected = (THREE / temperature).softmax(0)
-    if (shares - expected).abs().max() < 0.035:
+    fractions = _fractions(got)
+    if (fractions - expected).abs().max() < 0.035:
         return
     message = "The tokens are not drawn with the probabilities that the temperature gives"
     for mistake in MISTAKES:
-        if (shares - mistake.implementation(THREE[None], temperature)[0]).abs().max() < 0.035:
+        wrong = mistake.answer(logits, temperature, torch.Generator().manual_seed(0))
+        if (fractions - _fractions(wrong)).abs().max() < 0.035:
             message = mistake.message
             break
     case = {
         "inputs": f"logits = log of [0.6, 0.3, 0.1] in {DRAWS} rows, temperature = {temperature:g}",
-        "expected": f"shares of about {[round(p, 2) for p in expected.tolist()]}",
-        "got": f"shares of {[round(p, 2) for p in shares.tolist()]}",
+        "expected": f"fractions of about {[round(p, 2) for p in expected.tolist()]}",
+        "got": f"fractions of {[round(p, 2) for p in fractions.tolist()]}",
     }
     raise NotYet(message, case)
 
 
+def _fractions(tokens: Tensor) -> Tensor:
+    return torch.bincount(tokens, minlength=3) / DRAWS
+
+
 def draw_at_half(answer: Answer) -> None:
     """how often each of three tokens is drawn at temperature 0.5, in 6000 rows"""
-    _demand_shares(answer, 0.5)
+    _demand_fractions(answer, 0.5)
 
 
 def draw_at_two(answer: Answer) -> None:
     """the same at temperature 2"""
-    _demand_shares(answer, 2.0)
+    _demand_fractions(answer, 2.0)
 
 
 def draw_at_zero(answer: Answer) -> None:
@@ -135,8 +138,6 @@ def draw_with_the_generator(answer: Answer) -> None:
 
 TEMPERATURE = Exercise(
     name="04.temperature",
-    title="Draw at a temperature",
-    minutes=15,
     solved_by=draw,
     why=(
         "Dividing the logits by the temperature raises each probability to the power of one "
@@ -162,4 +163,5 @@ TEMPERATURE = Exercise(
         draw_at_zero,
         draw_with_the_generator,
     ),
+    mistakes=MISTAKES,
 )

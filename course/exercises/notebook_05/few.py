@@ -63,9 +63,9 @@ def _scores(answer: Answer, *arguments: list[str] | list[int]) -> torch.Tensor:
     """What the answer gives, if it is a row of scores for each name asked for."""
     *_, asked = arguments
     got = plain(call(answer, *arguments, CLASSES))
-    got = torch.tensor(got) if type(got) is list and got else got
+    got = torch.tensor(got) if isinstance(got, list) and got else got
     case = {"asked": show(asked), "classes": str(CLASSES), "got": show(got)}
-    if type(got) is not torch.Tensor or got.shape != (len(asked), CLASSES):
+    if not isinstance(got, torch.Tensor) or got.shape != (len(asked), CLASSES):
         raise NotYet(
             f"A row for each name asked for, with a score for each class, is expected: a tensor of "
             f"shape ({len(asked)}, {CLASSES})",
@@ -125,12 +125,10 @@ def _why_short(answer: Answer, found: list[float]) -> str:
 
 FEW = Exercise(
     name="05.few",
-    title="Ten labels, and many names without",
-    minutes=60,
     solved_by=classify,
     why=(
         "A naive Bayes model counts how many names of each class hold a piece; the logarithms "
-        "of the shares, summed over a name's pieces, are its scores. Ten names of a class hold "
+        "of the fractions, summed over a name's pieces, are its scores. Ten names of a class hold "
         "few of its pieces. So the model guesses the classes of all names without labels, and "
         "counts again, each of these names in every class by its probability. Pieces that keep "
         "company with known ones get a class that way. This is expectation maximisation with "
@@ -143,7 +141,7 @@ FEW = Exercise(
         "What did the pretrained network have that the counted pieces had not? Both saw the "
         "same labels. Find a use for `unlabelled` in a counting model too.",
         "Begin with a model that is cheap to fit again, naive Bayes: count in how many names "
-        "of each class a piece stands, add something small, take the logarithms of the shares, "
+        "of each class a piece occurs, add something small, take the logarithms of the fractions, "
         "and sum them over the pieces of a name. `TfidfVectorizer` with `binary=True, "
         "use_idf=False, norm=None` gives the pieces; the counts are a matrix product.",
         "Let it guess the classes of the unlabelled names, as probabilities (a softmax of the "

@@ -21,8 +21,8 @@ def pool_end(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tenso
     Returns:
         (B, 2H): the mean, and beside it the maximum.
     """
-    places, ends = torch.arange(hidden.shape[1]), lengths[:, None]  # (T,) and (B, 1)
-    taken = ((places < ends) & (places >= ends - k))[:, :, None]  # (B, T, 1)
+    index, ends = torch.arange(hidden.shape[1]), lengths[:, None]  # (T,) and (B, 1)
+    taken = ((index < ends) & (index >= ends - k))[:, :, None]  # (B, T, 1)
     mean = (hidden * taken).sum(1) / taken.sum(1).clamp(min=1)
     largest = hidden.masked_fill(~taken, -torch.inf).amax(1)
     return torch.cat([mean, largest.masked_fill(lengths[:, None] == 0, 0.0)], dim=1)
@@ -36,8 +36,8 @@ def _pooled(hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
 
 
 def _ends(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
-    places = torch.arange(hidden.shape[1])
-    return (places < lengths[:, None]) & (places >= lengths[:, None] - k)
+    index = torch.arange(hidden.shape[1])
+    return (index < lengths[:, None]) & (index >= lengths[:, None] - k)
 
 
 def _last_columns(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
@@ -46,8 +46,8 @@ def _last_columns(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.
 
 def _real_among_last_columns(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
     steps = hidden.shape[1]
-    places = torch.arange(steps)
-    return _pooled(hidden, (places < lengths[:, None]) & (places >= steps - k))
+    index = torch.arange(steps)
+    return _pooled(hidden, (index < lengths[:, None]) & (index >= steps - k))
 
 
 def _first_states(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
@@ -77,7 +77,7 @@ def _with(
     divisor: torch.Tensor | int | None = None,
     filler: float | None = None,
 ) -> torch.Tensor:
-    """The right result but for what the sum is divided by, or what stands in padding's place."""
+    """The right result, except for what the sum is divided by or what replaces the padding."""
     real = _ends(hidden, lengths, k)
     mean, largest = _pooled(hidden, real).chunk(2, dim=1)
     if divisor is not None:
@@ -89,10 +89,6 @@ def _with(
 
 def _divided_by_k(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
     return _with(hidden, lengths, k, divisor=k)
-
-
-def _divided_by_k_over_zeros(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
-    return _with(hidden, lengths, k, divisor=k, filler=0.0)
 
 
 def _divided_by_length(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
@@ -117,20 +113,20 @@ def _maximum_first(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch
     return torch.cat([largest, mean], dim=1)
 
 
-_FAR = "It is one place too far: the last real state stands at `lengths - 1`"
+_FAR = "It is one step too far: the last real state has index `lengths - 1`"
 _EMPTY = (
     "The text without a state gives NaN or minus infinity: a mean of nothing is 0/0, and the "
-    "largest of nothing is minus infinity. Such a row is to be zeros"
+    "largest of nothing is minus infinity. Such a row should be zeros"
 )
 _ZEROS = (
     "Zeros of the padding win the maximum where all real states are negative. Put minus infinity "
-    "in the place of what doesn't count (`masked_fill`), not 0"
+    "where nothing counts (`masked_fill`), not 0"
 )
 MISTAKES = (
     Mistake(
         _last_columns,
-        "These are the last `k` columns, padding and all; a short text ends earlier. What stands "
-        "behind its end must not count",
+        "These are the last `k` columns, padding and all; a short text ends earlier. What comes "
+        "after its end must not count",
     ),
     Mistake(
         _real_among_last_columns,
@@ -139,8 +135,8 @@ MISTAKES = (
     ),
     Mistake(
         _padding_after_the_end,
-        "The padding behind the end is pooled too: a place counts if it is before the length *and* "
-        "not before the length less `k`",
+        "The padding after the end is pooled too: a state counts if its index is below the length "
+        "*and* not below the length less `k`",
     ),
     Mistake(_one_too_far, _FAR),
     Mistake(_one_too_far_inside, _FAR),
@@ -156,21 +152,16 @@ MISTAKES = (
         "were taken",
     ),
     Mistake(_largest_with_zeros, _ZEROS),
-    Mistake(
-        _divided_by_k_over_zeros,
-        "A text shorter than `k` has fewer states, so its sum is not to be divided by `k`. And its "
-        "maximum is taken over zeros, too",
-    ),
     Mistake(_empty_is_infinite, _EMPTY),
     Mistake(_empty_is_nothing, _EMPTY),
-    Mistake(_maximum_first, "The maximum stands first; the mean is asked for first"),
+    Mistake(_maximum_first, "The maximum comes first; the mean is asked for first"),
 )
 
 
 def _states(
     lengths: list[int], steps: int, shift: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """States with one decimal, and 100 behind each end."""
+    """States with one decimal, and 100 after each end."""
     generator = torch.Generator().manual_seed(5)
     hidden = (10 * torch.randn(len(lengths), steps, 2, generator=generator)).round() / 10 + shift
     for states, n in zip(hidden, lengths, strict=True):
@@ -206,23 +197,21 @@ def pooling_empty_text(answer: Answer) -> None:
 
 POOL = Exercise(
     name="05.pool",
-    title="Pool the last states",
-    minutes=20,
     solved_by=pool_end,
     why=(
-        "All is in the mask: a place is taken if it lies before the end and not more than k "
-        "before it. The mean multiplies by the mask and divides by how many places it has, "
-        "which is fewer than k in a short text. The maximum needs minus infinity in the place "
-        "of what doesn't count; a 0 would win wherever the states are negative. An empty text "
-        "takes no place: `clamp(min=1)` makes its 0/0 to 0/1, and its maximum, minus infinity, "
+        "All is in the mask: a state is taken if it comes before the end and not more than k "
+        "before it. The mean multiplies by the mask and divides by how many states it has, "
+        "which is fewer than k in a short text. The maximum needs minus infinity "
+        "where nothing counts; a 0 would win wherever the states are negative. An empty text "
+        "takes no state: `clamp(min=1)` makes its 0/0 to 0/1, and its maximum, minus infinity, "
         "is replaced. Such a row would otherwise give NaN, which a gradient carries into every "
         "weight."
     ),
     hints=(
-        "Write down the mask for a text of 3 states in a row of 5, with k = 2: which places "
-        "are taken? Two conditions on the place, and both depend on the length.",
-        "With `places = torch.arange(T)` and `ends = lengths[:, None]`, a place is taken if "
-        "`places < ends` and `places >= ends - k`. How many does a text have that is shorter "
+        "Write down the mask for a text of 3 states in a row of 5, with k = 2: which states "
+        "are taken? Two conditions on the index, and both depend on the length.",
+        "With `index = torch.arange(T)` and `ends = lengths[:, None]`, a state is taken if "
+        "`index < ends` and `index >= ends - k`. How many does a text have that is shorter "
         "than k?",
         "With `taken` of shape (B, T, 1), the mean is "
         "`(hidden * taken).sum(1) / taken.sum(1).clamp(min=1)`. For the maximum, fill what is "
@@ -235,4 +224,5 @@ POOL = Exercise(
         pooling_short_texts,
         pooling_empty_text,
     ),
+    mistakes=MISTAKES,
 )

@@ -20,7 +20,7 @@ def macro_recall(answers: torch.Tensor, labels: torch.Tensor) -> float:
     return torch.stack(recalls).mean().item()
 
 
-def _shares(answers: torch.Tensor, labels: torch.Tensor, by: torch.Tensor) -> list[float]:
+def _fractions(answers: torch.Tensor, labels: torch.Tensor, by: torch.Tensor) -> list[float]:
     right = answers == labels
     return [right[by == each].double().mean().item() for each in by.unique()]
 
@@ -30,22 +30,22 @@ def _accuracy(answers: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def _precision(answers: torch.Tensor, labels: torch.Tensor) -> float:
-    shares = _shares(answers, labels, answers)
-    return sum(shares) / len(shares)
+    fractions = _fractions(answers, labels, answers)
+    return sum(fractions) / len(fractions)
 
 
 def _over_answered(answers: torch.Tensor, labels: torch.Tensor) -> float:
-    shares = _shares(answers, labels, labels)
-    return sum(shares) / len(answers.unique())
+    fractions = _fractions(answers, labels, labels)
+    return sum(fractions) / len(answers.unique())
 
 
 def _over_all_ids(answers: torch.Tensor, labels: torch.Tensor) -> float:
     highest = max(answers.max().item(), labels.max().item())
-    return sum(_shares(answers, labels, labels)) / (highest + 1)
+    return sum(_fractions(answers, labels, labels)) / (highest + 1)
 
 
 def _over_either(answers: torch.Tensor, labels: torch.Tensor) -> float:
-    return sum(_shares(answers, labels, labels)) / len(torch.cat([answers, labels]).unique())
+    return sum(_fractions(answers, labels, labels)) / len(torch.cat([answers, labels]).unique())
 
 
 def _f1(answers: torch.Tensor, labels: torch.Tensor) -> float:
@@ -64,6 +64,11 @@ MISTAKES = (
         "Divide by how many belong to it",
     ),
     Mistake(
+        _over_either,
+        "A class that occurs in `answers` alone has no names to be found, so no recall. Take the "
+        "mean over the classes that occur in `labels`",
+    ),
+    Mistake(
         _over_answered,
         "The recalls are right, and divided by the number of classes among the answers. A class "
         "that was never answered has recall 0 and counts",
@@ -72,11 +77,6 @@ MISTAKES = (
         _over_all_ids,
         "Classes without any name in `labels` are counted too; they have no recall. Take the mean "
         "over the classes that occur in `labels`",
-    ),
-    Mistake(
-        _over_either,
-        "A class that occurs in `answers` alone has no names to be found, so no recall. Take the "
-        "mean over the classes that occur in `labels`",
     ),
     Mistake(_f1, "This is the macro-averaged F1; here the recall alone is asked for"),
 )
@@ -97,8 +97,6 @@ def recall_of_one_class(answer: Answer) -> None:
 
 RECALL = Exercise(
     name="05.recall",
-    title="Macro recall from answers",
-    minutes=10,
     solved_by=macro_recall,
     why=(
         "`labels == k` picks the names of class k, and `right[...]` says of these which were "
@@ -116,4 +114,5 @@ RECALL = Exercise(
         "and return the mean of these as a float.",
     ),
     checks=(recall_of_six, recall_of_one_class),
+    mistakes=MISTAKES,
 )

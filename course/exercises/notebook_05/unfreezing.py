@@ -75,7 +75,7 @@ def _rates(of: Callable[[Plan, int, int], float]) -> Answer:
     return rates
 
 
-def _turned(*arguments: Any) -> list[float]:
+def _reversed(*arguments: Any) -> list[float]:
     plan = Plan(*arguments)
     down = [plan.rate * plan.decay**-k for k in plan.below()]
     return [each if plan.step >= plan.starts()[k] else 0.0 for k, each in enumerate(down)]
@@ -86,12 +86,10 @@ def _steps_down(plan: Plan, k: int, start: int) -> float:
 
 
 MISTAKES = (
-    Mistake(
-        _turned, "The rates are turned round: the lowest layer stands first, and the head last"
-    ),
+    Mistake(_reversed, "The rates are reversed: the lowest layer comes first, and the head last"),
     Mistake(
         _rates(lambda plan, k, start: plan.rate * plan.decay**-k),
-        "Every layer learns from the first step; one whose time has not come has rate 0",
+        "Every layer learns from the first step; one that doesn't learn yet has rate 0",
     ),
     Mistake(
         _rates(lambda plan, k, start: plan.rate if plan.step >= start else 0.0),
@@ -151,16 +149,14 @@ def rates_without_parts(answer: Answer) -> None:
 
 UNFREEZING = Exercise(
     name="05.unfreezing",
-    title="When each layer learns, and how fast",
-    minutes=25,
     solved_by=learning_rates,
     why=(
         "Two things are kept apart: when a layer begins, and how fast it learns once it has "
         "begun. When: it waits for the head's stage, if there is one, and for one stage more "
         "for each layer between itself and the head, if layers join one by one. How fast: "
-        "`decay**-below`, whatever the switches say. The head waits for nothing, so it is no "
-        "case of the rule. This is what `FineTuning` works out for the optimizer, and what the "
-        "next section switches off part by part."
+        "`decay**-below`, whatever the switches say. The head waits for nothing, so the "
+        "rule doesn't apply to it. This is what `FineTuning` works out for the optimizer, and "
+        "what the next section switches off part by part."
     ),
     hints=(
         "Count from the head down: layer 0 is the head, layer 1 the one below. With both "
@@ -169,7 +165,8 @@ UNFREEZING = Exercise(
         "and, if `gradual`, for k - 1 more. It learns from step `round(n * stage * steps)` on, "
         "that step included.",
         "For each k from 0 to `layers - 1` append `rate * decay**-k` if "
-        "`step >= start`, and 0.0 if not; return the list turned around.",
+        "`step >= start`, and 0.0 if not; return the list reversed.",
     ),
     checks=(rates_of_three_layers, rates_of_five_layers, rates_without_parts),
+    mistakes=MISTAKES,
 )
