@@ -1,1 +1,1 @@
-"""The command line."""
+"""The commands of `python -m intro_lm`, one module each, with `add_flags` and `run`."""

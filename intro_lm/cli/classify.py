@@ -1,196 +1,109 @@
-"""`python -m intro_lm train --task classify`: from labelled texts to a classifier, and its scores.
-
-What the run's folder holds is told in `intro_lm.cli.run_folder`, whose `load_classifier` reads it.
-"""
+"""`python -m intro_lm classify`: from labelled texts to a trained classifier in a folder."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import time
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import DatasetDict
 
 from intro_lm import data
-from intro_lm.cli.flags import RECIPE, flag_of
-from intro_lm.cli.run_folder import build, kind_of, load_language_model, write_result, write_run
-from intro_lm.data import LabelledBatches, Vocabulary
+from intro_lm.cli.flags import add_argument_flags, defaults_of, flag_of, given
+from intro_lm.cli.run_folder import add_run_flags, load_language_model, train_in_folder
+from intro_lm.cli.train import load_corpus
+from intro_lm.data import Vocabulary
 from intro_lm.evaluation.classification import predict, score
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.models.classifier import sizes_of
-from intro_lm.training import FineTuning, Tracker, TrainingSettings, fine_tune
-
-BATCH_SIZE, EVALUATION_BATCH_SIZE = 32, 256
-SHOWN = 5  # characters in an error
-# There are no pretrained layers to protect.
-PLAIN = FineTuning(head_first=False, gradual_unfreezing=False, rate_decay=1.0)
+from intro_lm.training import FineTuning, TrainingSettings, fine_tune, train
 
 
-def run_classification(
-    options: argparse.Namespace,
-    corpus: DatasetDict,
-    settings: TrainingSettings,
-    sizes: dict[str, Any],
-) -> None:
-    """Train a classifier as the flags say; prints what it does on the test split.
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_run_flags(parser, batch_size=32)
+    parser.add_argument("--label", metavar="COLUMN", help="of a file: where its labels are (label)")
+    parser.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
+    parser.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
+    pretrained = "begin with this language model, or with a forward and a backward one"
+    parser.add_argument("--pretrained", nargs="+", metavar="FOLDER", help=pretrained)
+    add_argument_flags(parser.add_argument_group("classifier"), TextClassifier)
+    add_argument_flags(parser.add_argument_group("fine-tuning, with --pretrained"), FineTuning)
 
-    Args:
-        options: the flags, as `intro_lm.cli.flags` defines them, and fitting together.
-        corpus: the splits, with labels.
-        settings: of the training.
-        sizes: those of the model that were given.
 
-    Raises: what `train`, `labelled_batches` and the model do.
-    """
+def run(options: argparse.Namespace) -> int:
+    """Train, print the scores on the test split and leave everything in the run's folder."""
+    settings = TrainingSettings(**given(options, TrainingSettings))
+    recipe = FineTuning(**given(options, FineTuning))
+    corpus = load_corpus(options, options.label or "label")
     classes = data.class_names(corpus["train"])
-    recipe = _recipe(options)
-    model, vocabulary, about = _model(options, corpus, len(classes), sizes, settings.seed)
-    recipe.parameter_groups(model.layer_groups(), settings.steps)  # before a folder is made
-    parts = _batches(options, corpus, vocabulary, settings.seed)
-    beside = "classifier" if options.pretrained is None else "classifier-pretrained"
-    folder = Path(options.folder or f"runs/{Path(options.data).stem}-{beside}")
-    print(
-        f"{len(parts['train'].labels)} texts of {len(classes)} classes, "
-        f"{sum(p.numel() for p in model.parameters()):,} parameters; the run lies in {folder}"
-    )
-    tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    about |= {"classes": classes, "max_length": options.max_length}
-    write_run(folder, about, vocabulary, options.resume)
-    history = fine_tune(
+    make_model = _from_pretrained if options.pretrained else _from_scratch
+    model, vocabulary, sizes = make_model(options, corpus, len(classes), settings.seed)
+    batches = {}
+    for split in ("train", "validation", "test"):
+        rows, batch_size = corpus[split], options.batch_size if split == "train" else 256
+        if split == "train" and options.per_class is not None:
+            rows = data.few_labels(rows, options.per_class, settings.seed)
+        batches[split] = data.labelled_batches(
+            vocabulary, rows, batch_size, True, settings.seed, options.max_length, name=split
+        )
+    print(f"{len(batches['train'].labels)} texts of {len(classes)} classes")
+
+    def test() -> dict[str, Any]:
+        scores = score(predict(model, batches["test"]), batches["test"].labels)
+        print(f"test: {scores.summary(classes)}")
+        # A class without texts in the test split has no recall, and JSON has no NaN.
+        recall = [None if math.isnan(each) else each for each in scores.recall]
+        return {"test": dataclasses.asdict(scores) | {"recall": recall}}
+
+    learn = partial(fine_tune, fine_tuning=recipe) if options.pretrained else partial(train)
+    about = {name: getattr(options, name) for name in ("data", "pretrained", "max_length")}
+    name = f"{Path(options.data).stem}-classifier{'-pretrained' * bool(options.pretrained)}"
+    train_in_folder(
+        Path(options.folder or f"runs/{name}"),
         model,
-        parts["train"],
-        settings,
-        recipe,
-        validation=parts["validation"],
-        tracker=tracker,
-        checkpoint_dir=folder,
-        resume=options.resume,
+        vocabulary,
+        about | {"classes": classes, "sizes": sizes},
+        partial(learn, model, batches["train"], settings, validation=batches["validation"]),
+        test,
+        options.resume,
     )
-    tracker.close()
-    seconds = time.perf_counter() - start
-    print(f"step {history.entries[-1].step}, {seconds:.0f} s: {history.summary()}")
-    scores = score(predict(model, parts["test"]), parts["test"].labels)
-    print(f"test: {scores.summary(classes)}")
-    write_result(folder, model, history, seconds, {"test": dataclasses.asdict(scores)})
+    return 0
 
 
-def _recipe(options: argparse.Namespace) -> FineTuning:
-    """How the layers learn: alike from scratch, else as the flags say."""
-    if options.pretrained is None:
-        return PLAIN
-    given = {name: getattr(options, name) for name in RECIPE}
-    return FineTuning(**{name: value for name, value in given.items() if value is not None})
+Made = tuple[TextClassifier, Vocabulary, dict[str, Any]]  # the model, its vocabulary, its sizes
 
 
-def _batches(
-    options: argparse.Namespace, corpus: DatasetDict, vocabulary: Vocabulary, seed: int
-) -> dict[str, LabelledBatches]:
-    """Train, with as many labels as asked for, validation and test."""
-    rows = {name: corpus[name] for name in ("train", "validation", "test")}
-    if options.per_class is not None:
-        rows["train"] = data.few_labels(rows["train"], options.per_class, seed)
-    size = BATCH_SIZE if options.batch_size is None else options.batch_size
-    return {
-        name: data.labelled_batches(
-            vocabulary,
-            part,
-            size if name == "train" else EVALUATION_BATCH_SIZE,
-            seed=seed,
-            max_length=options.max_length,
-            name=name,
+def _from_scratch(options: argparse.Namespace, corpus: Any, classes: int, seed: int) -> Made:
+    for name in given(options, FineTuning):
+        raise ValueError(f"{flag_of(name)} needs --pretrained; give it, or leave the flag out")
+    vocabulary = Vocabulary.from_texts(text for rows in corpus.values() for text in rows["text"])
+    sizes = defaults_of(TextClassifier) | given(options, TextClassifier)
+    generator = torch.Generator().manual_seed(seed)
+    model = TextClassifier(len(vocabulary), classes, **sizes, generator=generator)
+    return model, vocabulary, sizes
+
+
+def _from_pretrained(options: argparse.Namespace, corpus: Any, classes: int, seed: int) -> Made:
+    chosen = given(options, TextClassifier)
+    for name in chosen.keys() - {"dropout", "token_dropout"}:
+        raise ValueError(f"{flag_of(name)} is decided by --pretrained; leave the flag out")
+    runs = [load_language_model(folder) for folder in options.pretrained]
+    runs.sort(key=lambda run: run[2]["backward"])
+    models, vocabularies, abouts = zip(*runs, strict=True)
+    found = [f"{'backward' if a['backward'] else 'forward'} {a['model']}" for a in abouts]
+    directions = [about["backward"] for about in abouts]
+    if directions not in ([False], [False, True]) or not isinstance(models[0], RecurrentLM):
+        raise ValueError(
+            f"--pretrained gives {' and '.join(found)}; give a forward rnn, gru or lstm, alone or "
+            "with a backward one of the same sizes"
         )
-        for name, part in rows.items()
-    }
-
-
-def _model(
-    options: argparse.Namespace,
-    corpus: DatasetDict,
-    classes: int,
-    sizes: dict[str, Any],
-    seed: int,
-) -> tuple[TextClassifier, Vocabulary, dict[str, Any]]:
-    """The model before training, its vocabulary, and what `model.json` is to say of it."""
-    about: dict[str, Any] = {"data": options.data, "model": options.model or "lstm"}
-    if options.pretrained is None:
-        texts = (text for part in corpus.values() for text in part["text"])
-        vocabulary = Vocabulary.from_texts(texts)
-        built = build(about["model"], len(vocabulary), sizes, seed, classes)
-        assert isinstance(built, TextClassifier)
-        return built, vocabulary, about | {"sizes": sizes}
-    folders = [options.pretrained]
-    if options.pretrained_backward is not None:
-        folders.append(options.pretrained_backward)
-    pairs = [_pretrained(folder, backward=bool(n)) for n, folder in enumerate(folders)]
-    models, vocabularies = [model for model, _ in pairs], [vocabulary for _, vocabulary in pairs]
-    theirs = sizes_of(models[0]) | {"directions": len(models)}
-    kind_of(options.model or theirs["cell"], sizes, classes)
-    _require_same_sizes(options, sizes, theirs)
-    _require_known_characters(options, corpus, vocabularies[0])
-    shares = {name: sizes[name] for name in ("dropout", "token_dropout") if name in sizes}
+    generator = torch.Generator().manual_seed(seed)
     model = TextClassifier.from_language_model(
-        *models,
-        classes=classes,
-        vocabularies=vocabularies,
-        generator=torch.Generator().manual_seed(seed),
-        **shares,
+        *models, classes=classes, vocabularies=vocabularies, generator=generator, **chosen
     )
-    about["model"] = theirs.pop("cell")
-    del theirs["vocabulary_size"]
-    return model, vocabularies[0], about | {"sizes": theirs | shares, "pretrained": folders}
-
-
-def _require_same_sizes(
-    options: argparse.Namespace, sizes: dict[str, Any], theirs: dict[str, Any]
-) -> None:
-    """Refuse a size that is not that of the language models."""
-    directions = theirs["directions"]
-    if sizes.get("directions", directions) != directions:
-        given = "1 language model is" if directions == 1 else "2 language models are"
-        raise ValueError(
-            f"--directions is {sizes['directions']}, and {given} given; leave the flag out: each "
-            "direction has the language model of --pretrained or --pretrained-backward"
-        )
-    for name, value in {**sizes, "model": options.model or theirs["cell"]}.items():
-        pretrained = theirs.get("cell" if name == "model" else name, value)
-        if value != pretrained:
-            raise ValueError(
-                f"{flag_of(name)} is {value}, and {pretrained} in {options.pretrained}; leave the "
-                "flag out: what is pretrained decides"
-            )
-
-
-def _require_known_characters(
-    options: argparse.Namespace, corpus: DatasetDict, vocabulary: Vocabulary
-) -> None:
-    """Refuse texts of characters that the language model never read."""
-    parts = ("train", "validation", "test")
-    found = Vocabulary.from_texts(text for part in parts for text in corpus[part]["text"])
-    known = set(vocabulary.characters)
-    unknown = [character for character in found.characters if character not in known]
-    if unknown:
-        shown = ", ".join(map(repr, unknown[:SHOWN])) + " …" * (len(unknown) > SHOWN)
-        raise ValueError(
-            f"{options.pretrained} knows {len(known)} characters, and {options.data} holds "
-            f"{len(found.characters)}, among them {shown}; pretrain on texts that hold them"
-        )
-
-
-def _pretrained(folder: str, backward: bool) -> tuple[RecurrentLM, Vocabulary]:
-    """The language model in a folder, if it is recurrent and reads in that direction."""
-    model, vocabulary, about = load_language_model(folder)
-    if not isinstance(model, RecurrentLM):
-        raise ValueError(
-            f"{folder} holds the model {about['model']}; give one of rnn, gru or lstm, which reads "
-            "whole texts"
-        )
-    if about.get("backward", False) != backward:
-        found, wanted = ("forward", "backward") if backward else ("backward", "forward")
-        raise ValueError(
-            f"{folder} holds a {found} language model, and a {wanted} one is wanted here; train "
-            f"one {'with' if backward else 'without'} --backward"
-        )
-    return model, vocabulary
+    theirs = sizes_of(models[0]) | {"directions": len(models)} | chosen
+    sizes = {name: theirs.get(name, size) for name, size in defaults_of(TextClassifier).items()}
+    return model, vocabularies[0], sizes

@@ -1,7 +1,12 @@
-"""What this machine has, and what is missing for the curriculum: `python -m intro_lm doctor`."""
+"""`python -m intro_lm doctor`: what this machine has, and what the curriculum still needs.
+
+It must run where packages are missing, so it imports only the standard library, and PyTorch if
+that is installed.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
@@ -11,10 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 
-# Only the standard library, and PyTorch where it is there: the doctor must also serve where
-# packages are missing.
 OLDEST_PYTHON = (3, 11)
 LEAST_DISK = 2.0  # GB free, for the cached datasets, the runs and the executed notebooks
 PACKAGES = (
@@ -25,42 +27,45 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `remedy` is empty where all is well."""
+    """One line of the report; `remedy` is empty if nothing is wrong."""
 
     what: str
     value: str
     remedy: str = ""
 
 
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The doctor has no flags."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the machine has; 1 if something needs a remedy."""
+    findings = examine()
+    print(report(findings))
+    return 1 if any(finding.remedy for finding in findings) else 0
+
+
 def examine() -> list[Finding]:
     """Look at versions, device, threads, disk and git branch."""
-    findings = [_python(), *_packages()]
-    if find_spec("torch"):
-        findings += [_device(), _threads()]
-    return [*findings, _disk(), _branch()]
+    return [*_versions(), *_device_and_threads(), *_disk_and_branch()]
 
 
 def report(findings: list[Finding]) -> str:
     """The findings as a table, each problem with its remedy below it."""
-    return "\n".join(_lines(findings))
-
-
-def _lines(findings: list[Finding]) -> Iterator[str]:
     width = max(len(finding.what) for finding in findings)
+    lines = []
     for finding in findings:
-        yield f"{'ok' if not finding.remedy else '!!'}  {finding.what:<{width}}  {finding.value}"
+        mark = "!!" if finding.remedy else "ok"
+        lines.append(f"{mark}  {finding.what:<{width}}  {finding.value}")
         if finding.remedy:
-            yield f"    {'':<{width}}  -> {finding.remedy}"
+            lines.append(f"    {'':<{width}}  -> {finding.remedy}")
+    return "\n".join(lines)
 
 
-def _python() -> Finding:
-    version = platform.python_version()
-    if sys.version_info < OLDEST_PYTHON:
-        return Finding("python", version, "install Python 3.11 or newer, then delete .venv")
-    return Finding("python", version)
-
-
-def _packages() -> Iterator[Finding]:
+def _versions() -> Iterator[Finding]:
+    old = sys.version_info < OLDEST_PYTHON
+    remedy = "install Python 3.11 or newer, then delete .venv" if old else ""
+    yield Finding("python", platform.python_version(), remedy)
     for package in PACKAGES:
         try:
             yield Finding(package, metadata.version(package))
@@ -68,49 +73,31 @@ def _packages() -> Iterator[Finding]:
             yield Finding(package, "missing", "run: pip install -r requirements.txt")
 
 
-def _device() -> Finding:
+def _device_and_threads() -> Iterator[Finding]:
+    if not find_spec("torch"):
+        return
     import torch
 
-    if torch.cuda.is_available():
-        return Finding("device", f"cuda: {torch.cuda.get_device_name()}")
     name = "mps" if torch.backends.mps.is_available() else "cpu"
-    return Finding("device", f"{name} (every notebook is made to run on a CPU)")
+    device = f"{name} (every notebook is made to run on a CPU)"
+    if torch.cuda.is_available():
+        device = f"cuda: {torch.cuda.get_device_name()}"
+    yield Finding("device", device)
+    threads, cores = torch.get_num_threads(), os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # on Linux: a container may use fewer cores
+        cores = len(os.sched_getaffinity(0))
+    remedy = f"set OMP_NUM_THREADS={cores}: too many slow training down" if threads > cores else ""
+    yield Finding("threads", f"{threads} for {cores} usable cores", remedy)
 
 
-def _threads() -> Finding:
-    import torch
-
-    threads, cores = torch.get_num_threads(), len(_usable_cores())
-    value = f"{threads} for {cores} usable cores"
-    if threads > cores:
-        return Finding(
-            "threads", value, f"set OMP_NUM_THREADS={cores}: too many slow training down"
-        )
-    return Finding("threads", value)
-
-
-def _usable_cores() -> set[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return set(os.sched_getaffinity(0))
-    return set(range(os.cpu_count() or 1))
-
-
-def _disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
-    if free < LEAST_DISK:
-        return Finding("disk", f"{free:.1f} GB free", f"make {LEAST_DISK:.0f} GB free here")
-    return Finding("disk", f"{free:.0f} GB free")
-
-
-def _branch() -> Finding:
-    try:
-        found = subprocess.run(
-            ["git", "symbolic-ref", "--short", "HEAD"], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return Finding("git", "not installed", "install git: you hand in your work on a branch")
-    if found.returncode != 0:
-        return Finding("git branch", "none (not a branch of a git checkout)")
-    branch = found.stdout.strip()
+def _disk_and_branch() -> Iterator[Finding]:
+    free = shutil.disk_usage(".").free / 1e9
+    remedy = f"make {LEAST_DISK:.0f} GB free here" if free < LEAST_DISK else ""
+    yield Finding("disk", f"{free:.1f} GB free", remedy)
+    if not shutil.which("git"):
+        yield Finding("git", "not installed", "install git: you hand in your work on a branch")
+        return
+    command = ["git", "branch", "--show-current"]
+    branch = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     hint = " (start your own: git switch -c YOUR-NAME)" if branch == "main" else ""
-    return Finding("git branch", branch + hint)
+    yield Finding("git branch", branch + hint or "none (not a branch of a git checkout)")

@@ -1,139 +1,61 @@
-"""The flags of `python -m intro_lm train` and `sample`, and which of them fit together.
-
-Settings, sizes and the parts of fine-tuning have a flag for each argument of their dataclass or
-model, with its name, type and default.
-"""
+"""Flags from the arguments of functions, models and settings, with their names and types."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import inspect
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from intro_lm.generation import generate
-from intro_lm.models import MLP, RecurrentLM, TextClassifier
-from intro_lm.training import FineTuning, TrainingSettings
-
-MODELS = ("mlp", "rnn", "gru", "lstm")
-LEFT_OUT = ("vocabulary_size", "classes", "cell", "generator")  # of a model's arguments: no flags
-BATCH_SIZE = 64
-FOR_CLASSIFIERS = ("per_class", "max_length", "pretrained", "pretrained_backward", "label")
-RECIPE = {field.name: field.default for field in dataclasses.fields(FineTuning)}
+TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
 
-def add_training_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", required=True, help="a name that `data list` shows, or a file with an ending"
-    )
-    parser.add_argument("--text", metavar="COLUMN", help="of a file: its texts (text)")
-    parser.add_argument("--label", metavar="COLUMN", help="of a file: its labels (label)")
-    parser.add_argument(
-        "--task",
-        choices=("predict", "classify"),
-        default="predict",
-        help="predict the next token, or the label (%(default)s)",
-    )
-    parser.add_argument("--model", choices=MODELS, help="(lstm)")
-    parser.add_argument(
-        "--backward",
-        action="store_true",
-        default=None,
-        help="read each text from its end to its beginning",
-    )
-    parser.add_argument(
-        "--folder",
-        help="where the run lies (runs/DATA-MODEL, or -MODEL-backward, -classifier, "
-        "-classifier-pretrained)",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    batches = parser.add_argument_group("batches")
-    batches.add_argument("--batch-size", type=int, help=f"rows ({BATCH_SIZE}, and 32 to classify)")
-    batches.add_argument(
-        "--length",
-        type=int,
-        help="read the data as one running text, so many tokens a batch, the state carried, and "
-        "keep its last tenth for validation; without it each text is read by itself",
-    )
-    sizes = parser.add_argument_group(
-        "model", "a size that is not given is the model's own default"
-    )
-    add_flags(sizes, model_options(), shown=False)
-    settings = {field.name: field.default for field in dataclasses.fields(TrainingSettings)}
-    add_flags(parser.add_argument_group("training"), settings)
-    labels = parser.add_argument_group("to classify")
-    labels.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
-    labels.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
-    labels.add_argument("--pretrained", metavar="FOLDER", help="a language model to begin with")
-    labels.add_argument(
-        "--pretrained-backward", metavar="FOLDER", help="one trained with --backward, besides"
-    )
-    add_flags(parser.add_argument_group("fine-tuning, with --pretrained"), RECIPE)
+def arguments_of(*functions: Callable) -> dict[str, tuple[Any, Any]]:
+    """The type and the default of each argument that can be typed and has a default."""
+    found = {}
+    for function in functions:
+        fixed = function.keywords if isinstance(function, partial) else {}
+        for name, parameter in inspect.signature(function).parameters.items():
+            kind = TYPES.get(str(parameter.annotation).removesuffix(" | None"))
+            if kind and parameter.default is not parameter.empty and name not in fixed:
+                found[name] = (kind, parameter.default)
+    return found
 
 
-def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", required=True, help="of the run")
-    options = inspect.signature(generate).parameters
-    names = [name for name in options if name not in ("model", "vocabulary")]
-    add_flags(parser, {name: options[name].default for name in names})
+def defaults_of(function: Callable) -> dict[str, Any]:
+    """The defaults of the arguments that have a flag."""
+    return {name: default for name, (_, default) in arguments_of(function).items()}
 
 
-def add_flags(parser: Any, defaults: dict[str, Any], shown: bool = True) -> None:
-    """A flag for each name, of its default's type."""
-    for name, default in defaults.items():
-        flag = flag_of(name, default)
-        if isinstance(default, bool):
-            action = "store_false" if default else "store_true"
-            parser.add_argument(flag, dest=name, action=action, default=None)
-            continue
-        kind = {"clip_norm": float, "top_k": int}.get(name, type(default))
-        text = f"({'none' if default in (None, '') else default})" if shown else None
-        parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), help=text)
+def given(options: argparse.Namespace, *functions: Callable) -> dict[str, Any]:
+    """The arguments of the functions whose flags were given."""
+    known = arguments_of(*functions)
+    return {name: value for name, value in vars(options).items() if name in known}
 
 
-def flag_of(name: str, default: Any = None) -> str:
-    """The flag of an argument; one that is on by default is switched off by its flag."""
-    return f"--{'no-' if default is True else ''}{name.replace('_', '-')}"
+def add_argument_flags(parser: Any, *functions: Callable, show_defaults: bool = True) -> None:
+    """Add a flag for each argument. The options hold only those that were given."""
+    for name, (kind, default) in arguments_of(*functions).items():
+        how: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+        if kind is not bool:
+            how = {"type": kind, "metavar": kind.__name__.upper()}
+        shown = f"({'none' if default in (None, '') else default})" if show_defaults else None
+        parser.add_argument(flag_of(name), default=argparse.SUPPRESS, help=shown, **how)
 
 
-def model_options() -> dict[str, Any]:
-    """Every size that some model has, with a default that shows its type."""
-    options: dict[str, Any] = {}
-    for kind in (MLP, RecurrentLM, TextClassifier):
-        for name, option in inspect.signature(kind).parameters.items():
-            if name not in LEFT_OUT:
-                options[name] = option.default
-    return options
+def flag_of(name: str) -> str:
+    """The flag of an argument: `--learning-rate` of `learning_rate`."""
+    return f"--{name.replace('_', '-')}"
 
 
-def require_fitting_flags(options: argparse.Namespace) -> None:
-    """Refuse a flag that the task, or a classifier from scratch, does not heed.
-
-    Raises:
-        ValueError: names the flag and what it is for.
-    """
-    given = {name for name, value in vars(options).items() if value is not None}
-    if options.task == "predict":
-        for name in (*FOR_CLASSIFIERS, *RECIPE):
-            if name in given:
-                flag = flag_of(name, RECIPE.get(name))
-                raise ValueError(f"{flag} is for classifying; add --task classify, or leave it out")
-        return
-    for name in ("length", "backward"):
-        if name in given:
-            raise ValueError(
-                f"{flag_of(name)} is for language models; a classifier reads whole texts"
-            )
-    if "pretrained" in given:
-        return
-    if "pretrained_backward" in given:
-        raise ValueError(
-            f"--pretrained-backward is {options.pretrained_backward} and --pretrained lacks; give "
-            "both, or the forward one"
-        )
-    for name, default in RECIPE.items():
-        if name in given:
-            raise ValueError(
-                f"{flag_of(name, default)} is for pretrained layers; give the folder of "
-                "--pretrained"
-            )
+def in_flags(error: BaseException, options: argparse.Namespace) -> str:
+    """What an error says, with flags in place of the arguments that they set."""
+    message = str(error.args[0] if isinstance(error, KeyError) else error) or "stopped"
+    message = message.replace(", resume=True", " --resume").replace("resume=True", "--resume")
+    message = message.replace("checkpoint_dir", "--folder")
+    for name in vars(options):
+        if "_" in name or message.startswith(f"{name} is "):  # elsewhere "steps" is a plain word
+            message = re.sub(rf"(?<![\w/-]){name}\b", flag_of(name), message)
+    return message

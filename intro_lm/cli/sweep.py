@@ -1,0 +1,51 @@
+"""`python -m intro_lm sweep`: search hyperparameters; the same command goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from intro_lm import data
+from intro_lm.search.study import SweepFailedError, sweep
+from intro_lm.search.sweep_file import read_sweep
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("space", metavar="SPACE.toml", help="see intro_lm.search.sweep_file")
+    parser.add_argument(
+        "--study", default="runs/sweep.db", help="a file or a database's URL (%(default)s)"
+    )
+    parser.add_argument("--name", default="sweep", help="which study of a database (%(default)s)")
+    parser.add_argument("--trials", type=int, default=40, help="trials in the end (%(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run or go on with a sweep and print its best trial."""
+    asked = read_sweep(options.space)
+    data.load(asked.experiment.dataset)  # a dataset that can't be had fails before any trial
+    in_database = "://" in options.study
+    runs = Path(f"runs/{options.name}") if in_database else Path(options.study).with_suffix("")
+    try:
+        study = sweep(
+            asked.experiment,
+            asked.space,
+            trials=options.trials,
+            study=options.study,
+            name=options.name,
+            sampler=asked.sampler,
+            pruner=asked.pruner,
+            seed=asked.seed,
+            workers=options.workers,
+            runs=runs,
+        )
+    except SweepFailedError as error:
+        raise ValueError(str(error)) from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; the same command goes on") from None
+    best = study.best_trial  # a ValueError if no trial is complete
+    print(f"best: trial {best.number}, validation loss {best.value:.4f}")
+    for name, value in best.params.items():
+        print(f"  {name} = {value}")
+    print(f"every trial's curves: tensorboard --logdir {runs}")
+    return 0
