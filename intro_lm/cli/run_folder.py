@@ -58,22 +58,20 @@ def train_in_folder(
     test: Callable[[], dict[str, Any]],
     resume: bool,
 ) -> None:
-    """Train, print the losses, and write `about` into `model.json`, what was found into the other.
+    """Train, print the losses, and leave `about` and the results in the folder.
 
-    `train` gets the tracker, the folder and `resume`; `test` measures the model on the test split.
+    `train` is given the tracker, the folder and `resume`; `test` measures the model on the test
+    split.
 
     Raises:
-        FileExistsError: the folder holds a run and `resume` is off.
-        ValueError: the folder holds another run.
+        ValueError: the run in the folder is another one; or as `train` does.
     """
-    if not (folder / FILENAME).exists():
+    if (folder / FILENAME).exists():
+        _require_same_run(folder, about)
+    else:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / MODEL_FILE, about)
         vocabulary.save(folder / VOCABULARY_FILE)
-    elif resume:
-        _require_same_run(folder, about)
-    else:
-        raise FileExistsError(f"{folder} holds a run; add --resume or choose another --folder")
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{parameters:,} parameters; the folder is {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()

@@ -3,84 +3,118 @@
 import json
 import os
 import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 
 from intro_lm.__main__ import main
-
-SMALL = ["--hidden-size", "8", "--embedding-size", "4", "--steps", "6", "--checkpoint-every", "3"]
-
-
-@pytest.fixture(autouse=True)
-def few_names(monkeypatch, some_names):
-    from intro_lm import data
-
-    monkeypatch.setattr("intro_lm.data.load", lambda name: data.split(some_names))
+from intro_lm.cli.run_folder import load_language_model
+from intro_lm.models import MODELS, RecurrentLM
+from tests.cli.conftest import QUICK, SMALL
 
 
-def train(folder, *flags):
-    return main(["train", "--data", "names", "--folder", str(folder), *SMALL, *flags])
+@pytest.fixture
+def train(names_file):
+    def run(folder: Path, *flags: str) -> int:
+        data = [] if "--data" in flags else ["--data", names_file]
+        return main(["train", *data, "--folder", str(folder), *SMALL, *QUICK, *flags])
+
+    return run
 
 
-@pytest.mark.parametrize("model", ["mlp", "rnn", "gru", "lstm"])
-def test_a_trained_model_is_sampled_from_its_folder(tmp_path, capsys, model):
-    assert train(tmp_path, "--model", model, "--batch-size", "32") == 0
+def same_weights(one: Path | str, other: Path | str) -> bool:
+    models = [load_language_model(folder)[0] for folder in (one, other)]
+    return all(a.equal(b) for a, b in zip(*(m.parameters() for m in models), strict=True))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_trained_model_is_sampled_from_its_folder(tmp_path, capsys, train, model):
+    assert train(tmp_path, "--model", model, "--seed", "3") == 0
     printed = capsys.readouterr().out
-    assert "parameters" in printed
-    assert "validation" in printed
-    assert "\ntest" in printed
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert f"{result['parameters']:,} parameters" in printed
+    assert f"validation {result['validation_loss']:.4f}" in printed
+    assert f"test {result['test_loss']:.4f}" in printed
+    assert result["steps"] == 6
+    assert result["precision"] == "float32"
     sample = ["sample", "--folder", str(tmp_path), "--count", "3", "--prompt", "an", "--seed", "2"]
     assert main(sample) == 0
     first = capsys.readouterr().out
-    assert len(first.splitlines()) == 3
-    assert all(line.startswith("an") for line in first.splitlines())
+    assert [line[:2] for line in first.splitlines()] == ["an"] * 3
     assert main(sample) == 0
     assert capsys.readouterr().out == first
-    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_a_new_model_of_the_table_is_trained_and_sampled(tmp_path, capsys, monkeypatch, train):
+    monkeypatch.setitem(MODELS, "deep-gru", partial(RecurrentLM, cell="gru", layers=2))
+    assert train(tmp_path, "--model", "deep-gru", "--dropout", "0.1") == 0
+    assert main(["sample", "--folder", str(tmp_path)]) == 0
+    assert load_language_model(tmp_path)[0].recurrent.num_layers == 2
 
 
 def test_a_running_text_is_read_in_streams_and_its_last_tenth_kept_for_validation(
-    tmp_path, capsys, monkeypatch
+    tmp_path, capsys, train
 ):
-    monkeypatch.setattr("intro_lm.data.running_text", lambda name: "once more\n\nunto " * 200)
-    assert train(tmp_path, "--length", "10", "--batch-size", "4", "--clip-norm", "1") == 0
-    assert "\ntest" not in capsys.readouterr().out
-    assert main(["sample", "--folder", str(tmp_path), "--max-length", "300", "--count", "1"]) == 0
-    assert load_file(tmp_path / "checkpoint.safetensors")["carried"].shape == (4, 2, 1, 8)
+    path = tmp_path / "play.txt"
+    path.write_text("once more\n\nunto " * 200)
+    flags = ["--data", str(path), "--length", "10", "--batch-size", "4", "--clip-norm", "1"]
+    assert train(tmp_path, *flags) == 0
+    assert "test_loss" not in json.loads((tmp_path / "result.json").read_text())
+    assert main(["sample", "--folder", str(tmp_path), "--max-length", "300", "--count", "2"]) == 0
+    assert "\n\n" in capsys.readouterr().out
 
 
-def test_a_run_is_resumed_and_not_overwritten(tmp_path, capsys):
-    assert train(tmp_path) == 0
-    assert train(tmp_path) == 1
-    assert "by --resume, or choose another --folder" in capsys.readouterr().err
-    assert train(tmp_path, "--resume") == 0
-    assert train(tmp_path, "--resume", "--learning-rate", "0.5") == 1
-    assert "its learning_rate is 0.02, yours is 0.5" in capsys.readouterr().err
-
-
-def test_a_language_model_is_not_resumed_with_another_dropout(tmp_path, capsys):
+def test_a_run_is_neither_overwritten_nor_resumed_as_another(tmp_path, capsys, train):
     assert train(tmp_path, "--layers", "1") == 0
     before = (tmp_path / "model.json").read_text()
-    assert train(tmp_path, "--resume", "--dropout", "0.5") == 1
-    assert "its dropout is 0.0, yours is 0.5" in capsys.readouterr().err
-    assert train(tmp_path, "--resume", "--backward") == 1
-    assert "its backward is None, yours is True" in capsys.readouterr().err
+    for flags, message in [
+        ([], "pass --resume to go on with it, or choose another --folder"),
+        (["--resume", "--learning-rate", "0.5"], "its --learning-rate is 0.02, yours is 0.5"),
+        (["--resume", "--dropout", "0.5"], "its dropout is 0.0, yours is 0.5"),
+        (["--resume", "--backward"], "its backward is False, yours is True"),
+    ]:
+        assert train(tmp_path, *flags) == 1
+        assert message in capsys.readouterr().err
     assert (tmp_path / "model.json").read_text() == before
     assert train(tmp_path, "--resume") == 0  # one layer is the default
 
 
-def test_a_stopped_run_says_by_which_flags_it_goes_on(tmp_path, capsys, monkeypatch):
-    from intro_lm.training.history import History
+def test_a_run_that_ctrl_c_stops_goes_on_to_the_same_weights(tmp_path, capsys, train):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    flags = ["--steps", "400", "--checkpoint-every", "400", "--dropout", "0.2"]
+    assert train(whole, *flags) == 0
 
-    monkeypatch.setattr(History, "summary", lambda self: os.kill(os.getpid(), signal.SIGINT) or "")
-    assert train(tmp_path, "--log-every", "2") == 130
-    error = capsys.readouterr().err
-    assert f"go on with --folder={str(tmp_path)!r} --resume" in error
-    assert "checkpoint_dir" not in error
+    def interrupt() -> None:
+        while not list(stopped.glob("events*")):  # written where the first step begins
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    assert train(stopped, *flags) == 130
+    thread.join()
+    assert f"go on with --folder={str(stopped)!r} --resume" in capsys.readouterr().err
+    assert not (stopped / "result.json").exists()
+    assert train(stopped, *flags, "--resume") == 0
+    assert same_weights(whole, stopped)
 
 
-def test_flags_have_the_names_and_defaults_of_the_dataclass_and_the_models(capsys):
+def test_a_backward_model_reads_reversed_texts_and_its_texts_end_as_prompted(
+    tmp_path, capsys, train, some_names, language_models
+):
+    path = tmp_path / "reversed.txt"
+    path.write_text("\n".join(name[::-1] for name in some_names))
+    assert train(tmp_path / "run", "--data", str(path)) == 0
+    assert same_weights(tmp_path / "run", language_models[1])
+    capsys.readouterr()
+    assert main(["sample", "--folder", language_models[1], "--count", "4", "--prompt", "nia"]) == 0
+    assert [line[-3:] for line in capsys.readouterr().out.splitlines()] == ["nia"] * 4
+
+
+def test_settings_and_sizes_have_flags_with_their_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
@@ -88,24 +122,7 @@ def test_flags_have_the_names_and_defaults_of_the_dataclass_and_the_models(capsy
         assert flag in shown
     for flag in ("--token-dropout", "--tied", "--context-length", "--precision", "--seed"):
         assert flag in shown
-
-
-def test_sizes_are_kept_beside_the_weights(tmp_path):
-    assert train(tmp_path, "--model", "gru", "--layers", "2") == 0
-    about = json.loads((tmp_path / "model.json").read_text())
-    sizes = {"embedding_size": 4, "hidden_size": 8, "layers": 2}
-    assert about == {"data": "names", "model": "gru", "sizes": sizes}
-
-
-def test_the_losses_that_are_printed_lie_in_the_folder(tmp_path, capsys):
-    assert train(tmp_path, "--seed", "3") == 0
-    printed = capsys.readouterr().out
-    result = json.loads((tmp_path / "result.json").read_text())
-    assert f"validation {result['validation_loss']:.4f}" in printed
-    assert f"test {result['test_loss']:.4f}" in printed
-    assert f"{result['parameters']} parameters" in printed
-    assert result["steps"] == 6
-    assert 0 < result["seconds"] < 60
+    assert "--cell" not in shown
 
 
 @pytest.mark.parametrize(
@@ -113,29 +130,27 @@ def test_the_losses_that_are_printed_lie_in_the_folder(tmp_path, capsys):
     [
         (["--dropout", "1"], "dropout is 1.0"),
         (["--context-length", "3"], "the model lstm has no --context-length"),
-        (["--tied"], "embedding_size is 4 and hidden_size 8"),
-        (["--learning-rate", "-1"], "learning_rate is -1.0"),
-        (["--device", "warp"], "device is 'warp'"),
+        (["--tied"], "--embedding-size is 4 and --hidden-size 8"),
+        (["--learning-rate", "-1"], "--learning-rate is -1.0"),
+        (["--device", "warp"], "--device is 'warp'"),
+        (["--batch-size", "0"], "--batch-size is 0"),
+        (["--data", "nonsense"], "no dataset 'nonsense'"),
+        (["--data", "nowhere.txt"], "nowhere.txt"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys, flags, message):
-    assert train(tmp_path, *flags) == 1
-    error = capsys.readouterr().err
-    assert message in error
-    assert "Traceback" not in error
+def test_what_cannot_be_is_said_in_one_line(tmp_path, refused, names_file, flags, message):
+    command = ["train", "--data", names_file, "--folder", str(tmp_path / "run"), *SMALL, *QUICK]
+    refused(message, *command, *flags)
+    assert not (tmp_path / "run").exists() or flags[0] == "--device"
 
 
-def test_sampling_needs_a_run_and_a_known_prompt(tmp_path, capsys):
-    assert main(["sample", "--folder", str(tmp_path)]) == 1
-    assert "holds no run" in capsys.readouterr().err
-    assert train(tmp_path) == 0
-    assert main(["sample", "--folder", str(tmp_path), "--prompt", "é"]) == 1
-    assert "the character 'é'" in capsys.readouterr().err
+def test_sampling_needs_a_run_and_a_known_prompt(tmp_path, refused, language_models):
+    refused("holds no run", "sample", "--folder", str(tmp_path))
+    refused("the character 'é'", "sample", "--folder", language_models[0], "--prompt", "é")
 
 
-def test_an_unknown_dataset_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.undo()
-    assert main(["train", "--data", "nonsense", "--folder", str(tmp_path)]) == 1
-    assert "no dataset 'nonsense'" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["doctor", "--surplus"])
+@pytest.mark.parametrize("arguments", [[], ["tain"], ["doctor", "--surplus"], ["train"]])
+def test_an_unknown_or_missing_argument_is_a_usage_error(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "usage: python -m intro_lm" in capsys.readouterr().err
