@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from intro_lm.data import Vocabulary
 from intro_lm.evaluation.classification import predict, score
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.models.classifier import sizes_of
-from intro_lm.training import FineTuning, TrainingSettings, fine_tune, train
+from intro_lm.training import FineTuning, History, TrainingSettings, fine_tune, train
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         recall = [None if math.isnan(each) else each for each in scores.recall]
         return {"test": dataclasses.asdict(scores) | {"recall": recall}}
 
-    learn = partial(fine_tune, fine_tuning=recipe) if options.pretrained else partial(train)
+    learn: Callable[..., History] = train
+    if options.pretrained:
+        learn = partial(fine_tune, fine_tuning=recipe)
     about = {name: getattr(options, name) for name in ("data", "pretrained", "max_length")}
     name = f"{Path(options.data).stem}-classifier{'-pretrained' * bool(options.pretrained)}"
     train_in_folder(
@@ -77,8 +80,8 @@ Made = tuple[TextClassifier, Vocabulary, dict[str, Any]]  # the model, its vocab
 
 
 def _from_scratch(options: argparse.Namespace, corpus: Any, classes: int, seed: int) -> Made:
-    for name in given(options, FineTuning):
-        raise ValueError(f"{flag_of(name)} needs --pretrained; give it, or leave the flag out")
+    if useless := [*given(options, FineTuning)]:
+        raise ValueError(f"{flag_of(useless[0])} is only for --pretrained; leave it out")
     vocabulary = Vocabulary.from_texts(text for rows in corpus.values() for text in rows["text"])
     sizes = defaults_of(TextClassifier) | given(options, TextClassifier)
     generator = torch.Generator().manual_seed(seed)
@@ -88,8 +91,8 @@ def _from_scratch(options: argparse.Namespace, corpus: Any, classes: int, seed: 
 
 def _from_pretrained(options: argparse.Namespace, corpus: Any, classes: int, seed: int) -> Made:
     chosen = given(options, TextClassifier)
-    for name in chosen.keys() - {"dropout", "token_dropout"}:
-        raise ValueError(f"{flag_of(name)} is decided by --pretrained; leave the flag out")
+    if decided := sorted(chosen.keys() - {"dropout", "token_dropout"}):
+        raise ValueError(f"{flag_of(decided[0])} is decided by --pretrained; leave it out")
     runs = [load_language_model(folder) for folder in options.pretrained]
     runs.sort(key=lambda run: run[2]["backward"])
     models, vocabularies, abouts = zip(*runs, strict=True)
