@@ -7,7 +7,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,17 +61,11 @@ def run(options: argparse.Namespace) -> int:
     learn: Callable[..., History] = train
     if options.pretrained:
         learn = partial(fine_tune, fine_tuning=recipe)
-    about = {name: getattr(options, name) for name in ("data", "pretrained", "max_length")}
-    name = f"{Path(options.data).stem}-classifier{'-pretrained' * bool(options.pretrained)}"
-    train_in_folder(
-        Path(options.folder or f"runs/{name}"),
-        model,
-        vocabulary,
-        about | {"classes": classes, "sizes": sizes},
-        partial(learn, model, batches["train"], settings, validation=batches["validation"]),
-        test,
-        options.resume,
-    )
+    learn = partial(learn, model, batches["train"], settings, validation=batches["validation"])
+    about = {"pretrained": options.pretrained, "max_length": options.max_length}
+    about |= {"classes": classes, "sizes": sizes}
+    kind = "classifier" + "-pretrained" * bool(options.pretrained)
+    train_in_folder(options, kind, model, vocabulary, about, learn, test)
     return 0
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from typing import Any
 
 from intro_lm import data
 
 COLUMNS = ("name", "here", "size", "licence", "source")
-SHOWN = 80  # characters of a text or an alphabet
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="every dataset, its licence and source, and whether it is here")
-    for action, purpose in (("fetch", "bring into the cache"), ("show", "rows, lengths, examples")):
+    for action, purpose in (("fetch", "bring into the cache"), ("show", "sizes, labels, examples")):
         actions.add_parser(action, help=purpose).add_argument("name", metavar="NAME")
 
 
@@ -29,28 +26,12 @@ def run(options: argparse.Namespace) -> int:
             print("  ".join(cells).rstrip())
         return 0
     corpus = data.load(options.name)
-    print(f"{options.name} is here" if options.action == "fetch" else summarise(corpus))
+    if options.action == "fetch":
+        print(f"{options.name} is here")
+        return 0
+    for split, rows in corpus.items():
+        print(f"{split}: {len(rows):,} texts, {sum(map(len, rows['text'])):,} characters")
+    print(corpus["train"].features)
+    for example in corpus["train"].select(range(3)):
+        print({name: str(value)[:80] for name, value in example.items()})
     return 0
-
-
-def summarise(corpus: Any) -> str:
-    """Rows and lengths of each split; the alphabet, the labels and three examples of train."""
-    lines = []
-    for name, rows in corpus.items():
-        lengths = sorted(map(len, rows["text"]))
-        lines.append(
-            f"{name:<13} {len(rows):>9,} rows of {lengths[0]:,} to {lengths[-1]:,} characters, "
-            f"median {lengths[len(lengths) // 2]:,}, {sum(lengths):,} in all"
-        )
-    train = corpus["train"]
-    alphabet = "".join(sorted({character for text in train["text"] for character in text}))
-    lines.append(f"{'alphabet':<13} {len(alphabet):>9,} characters: {alphabet[:SHOWN]!r}")
-    names = train.features["label"].names if "label" in train.features else []
-    if names:
-        counts = Counter(names[label] for label in train["label"])
-        each = ", ".join(f"{name} {counts[name]:,}" for name in names)
-        lines.append(f"{'labels':<13} {len(names):>9,} classes: {each}")
-    for row in train.select(range(min(3, len(train)))):
-        label, text = f" [{names[row['label']]}]" if names else "", row["text"]
-        lines.append(f"example{label}: {text[:SHOWN]!r}{' …' * (len(text) > SHOWN)}")
-    return "\n".join(lines)

@@ -1,7 +1,6 @@
 """`python -m intro_lm doctor`: what this machine has, and what the curriculum still needs.
 
-It must run where packages are missing, so it imports only the standard library, and PyTorch if
-that is installed.
+Only the standard library is imported at the top: it must run where packages are missing.
 """
 
 from __future__ import annotations
@@ -78,11 +77,9 @@ def _device_and_threads() -> Iterator[Finding]:
         return
     import torch
 
-    name = "mps" if torch.backends.mps.is_available() else "cpu"
-    device = f"{name} (every notebook is made to run on a CPU)"
-    if torch.cuda.is_available():
-        device = f"cuda: {torch.cuda.get_device_name()}"
-    yield Finding("device", device)
+    device = "mps" if torch.backends.mps.is_available() else "cpu"
+    device = f"cuda: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else device
+    yield Finding("device", f"{device} (every notebook is made to run on a CPU)")
     threads, cores = torch.get_num_threads(), os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # on Linux: a container may use fewer cores
         cores = len(os.sched_getaffinity(0))

@@ -50,15 +50,15 @@ def build(name: str, vocabulary_size: int, sizes: dict[str, Any], seed: int) -> 
 
 
 def train_in_folder(
-    folder: Path,
+    options: argparse.Namespace,
+    kind: str,
     model: nn.Module,
     vocabulary: Vocabulary,
     about: dict[str, Any],
     train: Callable[..., History],
     test: Callable[[], dict[str, Any]],
-    resume: bool,
 ) -> None:
-    """Train, print the losses, and leave `about` and the results in the folder.
+    """Train, print the losses, and leave the results and what the run is `about` in its folder.
 
     `train` is given the tracker, the folder and `resume`; `test` measures the model on the test
     split.
@@ -66,16 +66,17 @@ def train_in_folder(
     Raises:
         ValueError: the run in the folder is another one; or as `train` does.
     """
+    folder = Path(options.folder or f"runs/{Path(options.data).stem}-{kind}")
     if (folder / FILENAME).exists():
         _require_same_run(folder, about)
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MODEL_FILE, about)
+        _write(folder / MODEL_FILE, {"data": options.data, **about})
         vocabulary.save(folder / VOCABULARY_FILE)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{parameters:,} parameters; the folder is {folder}")
     tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    history = train(tracker=tracker, checkpoint_dir=folder, resume=resume)
+    history = train(tracker=tracker, checkpoint_dir=folder, resume=options.resume)
     tracker.close()
     seconds = time.perf_counter() - start  # without those before the run was resumed
     print(f"step {history.entries[-1].step}, {seconds:.0f} s: {history.summary()}")
@@ -97,8 +98,7 @@ def load_language_model(
 
     Raises:
         FileNotFoundError: the folder holds no run.
-        CheckpointError: its checkpoint is damaged.
-        ValueError: it holds a classifier.
+        ValueError: it holds a classifier, or a damaged checkpoint.
     """
     about, vocabulary = _read(Path(folder))
     if "classes" in about:
@@ -109,10 +109,7 @@ def load_language_model(
 
 
 def load_classifier(folder: str | Path) -> tuple[TextClassifier, Vocabulary, dict[str, Any]]:
-    """The same of a classifier; the names of its classes are `about["classes"]`.
-
-    Raises: as `load_language_model` does, and `ValueError` if the folder holds a language model.
-    """
+    """The same for a classifier, whose `model.json` also has the names of its classes."""
     about, vocabulary = _read(Path(folder))
     if "classes" not in about:
         raise ValueError(f"{folder} holds a language model; use classify --pretrained {folder}")
@@ -125,7 +122,7 @@ def _require_same_run(folder: Path, about: dict[str, Any]) -> None:
     theirs = _read(folder)[0]
     for name, ours in (about["sizes"] | about).items():
         found = (theirs["sizes"] | theirs).get(name)
-        if found != ours and name != "data":  # the checkpoint knows its data, whatever the path
+        if found != ours:
             raise ValueError(
                 f"{folder} holds another run: its {name} is {found!r}, yours is {ours!r}; choose "
                 "another --folder, or the flags of that run"

@@ -48,17 +48,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"test {loss:.4f}")
         return {"test_loss": loss}
 
-    name = f"{Path(options.data).stem}-{options.model}{'-backward' * options.backward}"
-    about = {"data": options.data, "model": options.model, "backward": options.backward}
-    train_in_folder(
-        Path(options.folder or f"runs/{name}"),
-        model,
-        vocabulary,
-        about | {"sizes": sizes},
-        partial(train, model, batches["train"], settings, validation=batches["validation"]),
-        test,
-        options.resume,
-    )
+    kind = options.model + "-backward" * options.backward
+    about = {"model": options.model, "backward": options.backward, "sizes": sizes}
+    learn = partial(train, model, batches["train"], settings, validation=batches["validation"])
+    train_in_folder(options, kind, model, vocabulary, about, learn, test)
     return 0
 
 
