@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command.run(options)
     except (ValueError, KeyError, OSError, ArithmeticError, KeyboardInterrupt) as error:
-        print(in_flags(error, options), file=sys.stderr)
+        print(in_flags(error, parsers[chosen].format_usage()), file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 

@@ -50,12 +50,14 @@ def flag_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def in_flags(error: BaseException, options: argparse.Namespace) -> str:
-    """What an error says, with flags in place of the arguments that they set."""
+def in_flags(error: BaseException, usage: str) -> str:
+    """What an error says, with the flags of a command in place of the arguments that they set."""
     message = str(error.args[0] if isinstance(error, KeyError) else error) or "stopped"
     message = message.replace(", resume=True", " --resume").replace("resume=True", "--resume")
     message = message.replace("checkpoint_dir", "--folder")
-    for name in vars(options):
-        if "_" in name or message.startswith(f"{name} is "):  # elsewhere "steps" is a plain word
-            message = re.sub(rf"(?<![\w/-]){name}\b", flag_of(name), message)
-    return message
+
+    def flag(match: re.Match[str]) -> str:
+        return flag_of(match[0]) if f"[{flag_of(match[0])}" in usage else match[0]
+
+    # Words such as "steps" also occur in plain English, except where a message begins "steps is".
+    return re.sub(r"(?<![\w/-])([a-z]+(_[a-z]+)+|^[a-z]+(?= is ))\b", flag, message)
