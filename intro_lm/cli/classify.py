@@ -91,7 +91,8 @@ def _from_pretrained(options: argparse.Namespace, corpus: Any, classes: int, see
     models, vocabularies, abouts = zip(*runs, strict=True)
     found = [f"{'backward' if a['backward'] else 'forward'} {a['model']}" for a in abouts]
     directions = [about["backward"] for about in abouts]
-    if directions not in ([False], [False, True]) or not isinstance(models[0], RecurrentLM):
+    recurrent = all(isinstance(model, RecurrentLM) for model in models)
+    if not recurrent or directions not in ([False], [False, True]):
         raise ValueError(
             f"--pretrained gives {' and '.join(found)}; give a forward rnn, gru or lstm, alone or "
             "with a backward one of the same sizes"
