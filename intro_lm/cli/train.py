@@ -43,8 +43,7 @@ def run(options: argparse.Namespace) -> int:
     def test() -> dict[str, Any]:
         if "test" not in batches:
             return {}
-        on_device = batches["test"].to(next(model.parameters()).device)
-        loss = evaluate(model, on_device.epoch(0), carry_state=on_device.carries_state)
+        loss = evaluate(model, batches["test"].to(next(model.parameters()).device))
         print(f"test {loss:.4f}")
         return {"test_loss": loss}
 
