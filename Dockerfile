@@ -11,12 +11,13 @@
 #
 # GPU:   docker build --build-arg TORCH=cuda -t intro-lm .   and   docker run --gpus all …
 #
-# Another command runs in place of JupyterLab:   docker run --rm -v "$PWD:/work" intro-lm make test
-# Chromium is left out, to keep the image small, so tests that open a browser are skipped.
+# Another command runs in place of JupyterLab: docker run --rm -v "$PWD:/work" intro-lm make notebooks
+# The image holds requirements.txt alone, to stay small: pytest runs there, and skips the tests that
+# need a browser or requirements-dev.txt.
 
 FROM python:3.11-slim-trixie
 
-# git and make are for the terminal in JupyterLab: interns commit there, and run `make test`.
+# git and make are for the terminal in JupyterLab: interns commit there, and run `make notebooks`.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make tini \
     && apt-get clean \
