@@ -1,4 +1,4 @@
-"""Resolve both requirement files afresh and write pip's choice to constraints.txt: `make freeze`."""
+"""Resolve both requirement files afresh, write pip's choice to constraints.txt: `make freeze`."""
 
 from __future__ import annotations
 
