@@ -3,7 +3,7 @@
 #   docker build -t intro-lm .
 #   docker run --rm -p 8888:8888 -p 6006:6006 -v "$PWD:/work" intro-lm
 #
-# The log says the address to open, with its token. What you change lies in your own folder.
+# The log shows the address to open, with its token. What you change is saved in your own folder.
 #
 # Files: the container's user has uid 1000. If yours is another (`id -u` tells), the folder stays
 # yours and writable with   docker run --user "$(id -u):$(id -g)" …   : any uid will do.
@@ -23,7 +23,7 @@ RUN apt-get update \
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/*
 
-# Every uid may write to the home: kernels, caches and settings go there, whoever --user names.
+# Every uid may write to the home: kernels, caches and settings go there, with any --user.
 RUN useradd --create-home --uid 1000 --shell /bin/bash intern \
     && chmod 1777 /home/intern \
     && install -d -o intern -g intern /work \

@@ -103,7 +103,7 @@ def take(
     size: tuple[int, int] = (1280, 900),
     query: str = "",
 ) -> str:
-    """Write a PNG of a page of the server at `address`, once it shows a run and stands still.
+    """Write a PNG of a page of the server at `address`, once it shows a run and no longer changes.
 
     Args:
         picture: the file to write.
