@@ -1,4 +1,4 @@
-"""What a cell stores with its output for those who read the notebook later, as plain data.
+"""What a cell leaves beside its output for whoever reads the notebook later, as plain data.
 
 A stored output of a notebook has metadata, which JupyterLab doesn't show and nbval doesn't
 compare. The outcome of an exercise and a number that was checked are kept there.

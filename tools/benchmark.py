@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 
 import torch
@@ -144,43 +145,19 @@ def time_to_loss(repeats: int) -> None:
     print(f"median ratio {statistics.median(ratios):.1f}")
 
 
-def bare_speed(batches: WindowBatches, steps: int) -> float:
-    """Steps a second of the barest loop with the package's operations."""
-    model = MLP(27, CONTEXT_LENGTH)
-    settings = TrainingSettings(device="cpu", steps=steps)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), 0.02, betas=(0.9, 0.99), weight_decay=0.0, fused=True
-    )
-    done = 0
-    start = time.perf_counter()
-    while done < steps:
-        for inputs, targets in batches.epoch(done // len(batches)):
-            optimizer.param_groups[0]["lr"] = settings.learning_rate_at(done)
-            loss = F.cross_entropy(model(inputs), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            done += 1
-            if done == steps:
-                break
-    return steps / (time.perf_counter() - start)
-
-
-def package_speed(batches: WindowBatches, steps: int) -> float:
-    """Steps a second of the package's loop, its history included."""
-    model = MLP(27, CONTEXT_LENGTH)
-    start = time.perf_counter()
-    train(model, batches, TrainingSettings(device="cpu", steps=steps), progress=False)
-    return steps / (time.perf_counter() - start)
-
-
 def loop_overhead(repeats: int) -> None:
     names = task("names")
     for batch_size, steps in ((32, 4000), (1024, 400)):
         batches = WindowBatches(*names.train, batch_size=batch_size)
+        settings = TrainingSettings(device="cpu", steps=steps)
         ratios = []
         for _ in range(repeats):
-            bare, package = bare_speed(batches, steps), package_speed(batches, steps)
+            endless = chain.from_iterable(batches.epoch(epoch) for epoch in count())
+            model = MLP(27, CONTEXT_LENGTH)
+            bare = steps / benchmark_lstm.bare_seconds(model, islice(endless, steps), settings)
+            start = time.perf_counter()
+            train(MLP(27, CONTEXT_LENGTH), batches, settings, progress=False)
+            package = steps / (time.perf_counter() - start)
             ratios.append(package / bare)
             print(f"  batches of {batch_size}: bare {bare:7.0f}   package {package:7.0f} steps/s")
         print(f"batches of {batch_size}: median ratio {statistics.median(ratios):.3f}")

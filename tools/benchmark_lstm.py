@@ -1,4 +1,4 @@
-"""How fast the LSTM is: next to the barest loop, the machine's peak, and a loop in Python.
+"""How fast the LSTM is, next to the barest loop and the machine's peak.
 
 The fraction of the peak counts the matrix products alone, 6 operations per weight and token for
 forward and backward together, and divides by the fastest square product that this machine did in
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intro_lm.data import StreamBatches, Vocabulary
-from intro_lm.generation import generate
+from intro_lm.data import StreamBatches
 from intro_lm.models import MODELS
 from intro_lm.training import TrainingSettings, train
 
@@ -27,33 +26,23 @@ LENGTH = 64
 SHAPES = ((128, 64), (256, 64), (512, 32), (512, 64), (512, 128))  # hidden size, rows
 TOKENS = 32_768  # that one measurement trains on, at least
 PEAK_SIZES = (512, 1024, 2048)
-NAMES = 1000
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 HEAD = """\
 tokens a second      passes, package's model      whole training step
-   H    B precision   forward   both  of peak    bare package ratio of peak  Python loop"""
+   H    B precision   forward   both  of peak    bare package ratio of peak"""
 
 
 class Bare(nn.Module):
-    """The same layers with nothing around them; `loop` steps through time in Python instead."""
+    """The same layers with nothing around them."""
 
-    def __init__(self, hidden_size: int, loop: bool = False) -> None:
+    def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY_SIZE, EMBEDDING_SIZE)
         self.lstm = nn.LSTM(EMBEDDING_SIZE, hidden_size, batch_first=True)
-        self.cell = nn.LSTMCell(EMBEDDING_SIZE, hidden_size)
         self.output = nn.Linear(hidden_size, VOCABULARY_SIZE)
-        self.loop = loop
 
     def forward(self, inputs: Tensor) -> Tensor:
-        x = self.embedding(inputs)  # (B, T, E)
-        if not self.loop:
-            return self.output(self.lstm(x)[0])
-        state, hidden = None, []
-        for step in x.unbind(1):  # as makemore's RNN does
-            state = self.cell(step, state)
-            hidden.append(state[0])
-        return self.output(torch.stack(hidden, 1))
+        return self.output(self.lstm(self.embedding(inputs))[0])
 
 
 @dataclass(frozen=True)
@@ -74,9 +63,15 @@ class Case:
         stream = torch.randint(1, VOCABULARY_SIZE, (tokens + 1,), dtype=torch.int32)
         return StreamBatches(stream, torch.tensor([0, tokens]), self.rows, LENGTH)
 
-    def loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
-            return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    def settings(self, steps: int) -> TrainingSettings:
+        return TrainingSettings(
+            device="cpu",
+            steps=steps,
+            clip_norm=1.0,
+            log_every=steps,
+            evaluate_every=steps,
+            precision=self.precision,
+        )
 
     def operations(self) -> int:
         """Of the matrix products for one token, forward and backward."""
@@ -103,13 +98,18 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def loss_of(model: nn.Module, inputs: Tensor, targets: Tensor, precision: str) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        return F.cross_entropy(model(inputs).flatten(0, -2), targets.flatten())
+
+
 def pass_speeds(case: Case, model: nn.Module) -> tuple[float, float]:
     """Tokens a second forward alone, and forward and backward, without loader and optimizer."""
     parts = list(case.batches().epoch(0))
     forward = both = 0.0
     for inputs, targets in parts:
         start = time.perf_counter()
-        loss = case.loss(model, inputs, targets)
+        loss = loss_of(model, inputs, targets, case.precision)
         forward += time.perf_counter() - start
         loss.backward()
         both += time.perf_counter() - start
@@ -117,44 +117,36 @@ def pass_speeds(case: Case, model: nn.Module) -> tuple[float, float]:
     return tokens / forward, tokens / both
 
 
+def bare_seconds(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], settings: TrainingSettings
+) -> float:
+    """Seconds of the barest loop with the package's operations, a step for each batch."""
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=0, fused=True)
+    start = time.perf_counter()
+    for step, (inputs, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = settings.learning_rate_at(step)
+        loss = loss_of(model, inputs, targets, settings.precision)
+        optimizer.zero_grad()
+        loss.backward()
+        if settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        optimizer.step()
+    return time.perf_counter() - start
+
+
 def bare_speed(case: Case) -> float:
-    """Tokens a second of the barest loop: forward, backward, clipping, optimizer."""
-    model, parts = Bare(case.hidden_size), list(case.batches().epoch(0))
-    del model.cell
-    optimizer = torch.optim.AdamW(model.parameters(), 0.02, betas=(0.9, 0.99), fused=True)
-
-    def loop() -> None:
-        for inputs, targets in parts:
-            loss = case.loss(model, inputs, targets)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-
-    return sum(targets.numel() for _, targets in parts) / seconds_of(loop)
+    """Tokens a second of the barest loop."""
+    parts = list(case.batches().epoch(0))
+    seconds = bare_seconds(Bare(case.hidden_size), parts, case.settings(len(parts)))
+    return sum(targets.numel() for _, targets in parts) / seconds
 
 
 def package_speed(case: Case) -> float:
     """Tokens a second of `train`: the same, with loader, carried state and history."""
     model, batches = case.model(), case.batches()
-    steps = len(batches)
-    settings = TrainingSettings(
-        device="cpu",
-        steps=steps,
-        clip_norm=1.0,
-        log_every=steps,
-        evaluate_every=steps,
-        precision=case.precision,
-    )
+    settings = case.settings(len(batches))
     seconds = seconds_of(lambda: train(model, batches, settings, progress=False))
     return (len(batches.stream) - 1) / seconds
-
-
-def names_seconds(hidden_size: int) -> float:
-    """Seconds for 1000 texts of up to 50 letters, longer than names, from an untrained model."""
-    model = MODELS["lstm"](27, hidden_size=hidden_size)
-    vocabulary = Vocabulary("abcdefghijklmnopqrstuvwxyz")
-    return seconds_of(lambda: generate(model, vocabulary, NAMES, max_length=50))
 
 
 def report(repeats: int) -> None:
@@ -167,25 +159,19 @@ def report(repeats: int) -> None:
     for hidden_size, rows in SHAPES:
         for precision, fastest in peaks.items():
             print(measured_line(Case(hidden_size, rows, precision), fastest, repeats))
-    for hidden_size in (128, 512):
-        seconds = statistics.median(names_seconds(hidden_size) for _ in range(repeats))
-        print(f"{NAMES} texts generated at hidden size {hidden_size}: {seconds:.2f} s")
 
 
 def measured_line(case: Case, peak: float, repeats: int) -> str:
-    model, in_python = case.model(), Bare(case.hidden_size, loop=True)
+    model = case.model()
     pass_speeds(case, model)  # the first time, kernels are made
     found = []
     for _ in range(repeats):
-        forward, both = pass_speeds(case, model)
         bare, package = bare_speed(case), package_speed(case)
-        loop = pass_speeds(case, in_python)[1]
-        found.append((forward, both, bare, package, package / bare, loop))
+        found.append((*pass_speeds(case, model), bare, package, package / bare))
     medians = [statistics.median(column) for column in zip(*found, strict=True)]
-    forward, both, bare, package, ratio, loop = medians
+    forward, both, bare, package, ratio = medians
     fraction = case.operations() / peak
     return (
         f"{case.hidden_size:4d} {case.rows:4d} {case.precision:9s} {forward:9.0f}{both:7.0f}"
         f"{both * fraction:9.0%}{bare:8.0f}{package:8.0f}{ratio:6.2f}{package * fraction:8.0%}"
-        f"{loop:13.0f}"
     )
