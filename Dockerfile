@@ -65,12 +65,12 @@ cuda = runpy.run_path(sysconfig.get_path('purelib') + '/torch/version.py')['cuda
 sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TORCH, got one with CUDA: {cuda}')"; \
     rm -rf /opt/venv/lib/python3.*/site-packages/torch/test
 
-# requirements.txt ends with `-e .`: a stub stands for the package here, and the real one takes its
-# place below, or with the mounted folder.
-RUN mkdir intro_lm \
-    && touch intro_lm/__init__.py README.md \
+# requirements.txt ends with `-e .`: empty packages of the same names are installed here, and replaced
+# by the real ones below, or by those of the mounted folder.
+RUN mkdir intro_lm course \
+    && touch intro_lm/__init__.py course/__init__.py README.md \
     && pip install --no-cache-dir -r /opt/intro-lm/requirements.txt \
-    && rm -r intro_lm intro_lm.egg-info README.md
+    && rm -r intro_lm course intro_lm.egg-info README.md
 
 COPY docker/start_lab.py /opt/intro-lm/
 # Without -v the curriculum is here all the same; what is changed goes with the container.
