@@ -3,7 +3,7 @@
 #   docker build -t intro-lm .
 #   docker run --rm -p 8888:8888 -p 6006:6006 -v "$PWD:/work" intro-lm
 #
-# The log says the address to open, with its token. What you change lies in your own folder.
+# The log shows the address to open, with its token. What you change is saved in your own folder.
 #
 # Files: the container's user has uid 1000. If yours is another (`id -u` tells), the folder stays
 # yours and writable with   docker run --user "$(id -u):$(id -g)" …   : any uid will do.
@@ -11,18 +11,19 @@
 #
 # GPU:   docker build --build-arg TORCH=cuda -t intro-lm .   and   docker run --gpus all …
 #
-# Another command runs in place of JupyterLab:   docker run --rm -v "$PWD:/work" intro-lm make test
-# Chromium is left out, to keep the image small, so tests that open a browser are skipped.
+# Another command runs in place of JupyterLab: docker run --rm -v "$PWD:/work" intro-lm make notebooks
+# The image holds requirements.txt alone, to stay small: pytest runs there, and skips the tests that
+# need a browser or requirements-dev.txt.
 
 FROM python:3.11-slim-trixie
 
-# git and make are for the terminal in JupyterLab: interns commit there, and run `make test`.
+# git and make are for the terminal in JupyterLab: interns commit there, and run `make notebooks`.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make tini \
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/*
 
-# Every uid may write to the home: kernels, caches and settings go there, whoever --user names.
+# Every uid may write to the home: kernels, caches and settings go there, with any --user.
 RUN useradd --create-home --uid 1000 --shell /bin/bash intern \
     && chmod 1777 /home/intern \
     && install -d -o intern -g intern /work \
@@ -64,12 +65,12 @@ cuda = runpy.run_path(sysconfig.get_path('purelib') + '/torch/version.py')['cuda
 sys.exit(('cuda' if cuda else 'cpu') != '$TORCH' and f'asked for torch with $TORCH, got one with CUDA: {cuda}')"; \
     rm -rf /opt/venv/lib/python3.*/site-packages/torch/test
 
-# requirements.txt ends with `-e .`: a stub stands for the package here, and the real one takes its
-# place below, or with the mounted folder.
-RUN mkdir intro_lm \
-    && touch intro_lm/__init__.py README.md \
+# requirements.txt ends with `-e .`: empty packages of the same names are installed here, and replaced
+# by the real ones below, or by those of the mounted folder.
+RUN mkdir intro_lm course \
+    && touch intro_lm/__init__.py course/__init__.py README.md \
     && pip install --no-cache-dir -r /opt/intro-lm/requirements.txt \
-    && rm -r intro_lm intro_lm.egg-info README.md
+    && rm -r intro_lm course intro_lm.egg-info README.md
 
 COPY docker/start_lab.py /opt/intro-lm/
 # Without -v the curriculum is here all the same; what is changed goes with the container.

@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV_READY := $(VENV)/.ready-dev
 # Two test files or notebooks at once, a thread each: on two cores faster than one with two threads.
 TWO_AT_ONCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup notebooks test lint format lab record bands freeze clean
+.PHONY: help setup lab notebooks test slow test-all lint format record bands freeze clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment in .venv (every other target does so where needed)
 
@@ -20,14 +21,27 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# What only maintainers need: types, a browser's driver, checks of files.
+$(DEV_READY): $(READY) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+lab: $(READY) ## open JupyterLab at notebook 00
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
+
 notebooks: $(READY) ## execute every notebook into build/notebooks, with an index.html
 	$(BIN)/python -m course run
 
 test: lint ## lint, unit tests, and every notebook strictly compared with its stored outputs
-	$(TWO_AT_ONCE)
+	$(TWO_AT_ONCE) -m "not slow"
 	$(TWO_AT_ONCE) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
 
-lint: $(READY) ## ruff and mypy
+slow: $(DEV_READY) ## the tests that take seconds by nature: browsers, servers, killed processes
+	$(TWO_AT_ONCE) -m slow
+
+test-all: test slow ## both
+
+lint: $(DEV_READY) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,16 +49,13 @@ lint: $(READY) ## ruff and mypy
 format: $(READY) ## ruff's formatter, on notebooks too
 	$(BIN)/ruff format .
 
-lab: $(READY) ## open JupyterLab at notebook 00
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
-
 record: $(READY) ## re-execute the notebooks in place, to commit their outputs
 	$(BIN)/python -m course record --times
 
 bands: $(READY) ## measure expected.toml again, over several seeds (about an hour)
 	$(BIN)/python tools/measure_bands.py
 
-freeze: ## resolve requirements.txt afresh and write constraints.txt
+freeze: ## resolve both requirement files afresh and write constraints.txt
 	$(PYTHON) tools/freeze.py
 
 clean: ## remove the environment and everything built

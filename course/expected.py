@@ -35,7 +35,7 @@ def bands() -> dict[str, dict[str, Any]]:
 def expect(name: str, value: float) -> None:
     """Check a number against its band and say so in a line that is the same on every machine.
 
-    A notebook stores the number itself beside that line, for the mentor's report.
+    A notebook stores the number itself as metadata of that line, for the mentor's report.
 
     >>> expect("01.lecture.parameters", 11897)
     01.lecture.parameters: 11897, as expected

@@ -1,58 +1,98 @@
-"""The intern's path in a real browser: notebook 00 in JupyterLab, then curves in TensorBoard.
+"""The intern's path in a real browser: notebook 00 in the JupyterLab of `make lab`.
 
 What is tested is the whole chain of a set-up: the command of `make lab`, the kernel, the package,
-what JupyterLab shows, and what it writes. Notebook 00 leaves no run behind, so a short run of the
-test's own is opened in TensorBoard. Here its curves are seen; that TensorBoard holds the very
-numbers that were logged, and shows several runs, is tested in tests/training/test_tensorboard.py.
+what JupyterLab shows, and what it writes. TensorBoard in a browser is tested in
+tests/training/test_tensorboard.py.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
+import os
+import shlex
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
 
-from course.exercises import exercise
-from intro_lm.data import WindowBatches
-from intro_lm.training import Tracker, TrainingSettings, train
-from tests.lab_server import PATIENCE, ROOT, lab
-from tools import screenshot
+playwright = pytest.importorskip("playwright.sync_api", reason="needs requirements-dev.txt")
 
+from course.exercises import exercise  # noqa: E402
+from tools import screenshot  # noqa: E402
+
+expect, Locator, Page = playwright.expect, playwright.Locator, playwright.Page
+
+ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "00_pytorch_warmup.ipynb"
 EXERCISE = "00.lengths"
 ANSWER = "return (batch != 0).sum(1)"
 STUB = exercise(EXERCISE).source().strip().replace(ANSWER, "...")
-# Playwright chooses these two itself.
-FLAGS = [flag for flag in screenshot.FLAGS if not flag.startswith(("--headless", "--remote-"))]
+PATIENCE = 120.0  # seconds for each thing that is waited for, on a slow and busy machine
 
-pytestmark = pytest.mark.skipif(
-    screenshot.find_browser() is None, reason="no Chromium is installed"
-)
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of a headless Chromium; not shared, since Playwright keeps an event loop running."""
-    expect.set_options(timeout=PATIENCE * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=screenshot.find_browser(), args=FLAGS, timeout=PATIENCE * 1000
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE * 1000)
-        yield page
-        browser.close()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(screenshot.find_browser() is None, reason="no Chromium is installed"),
+]
 
 
-def choose(page: Page, menu: str, entry: str) -> None:
-    page.get_by_role("menuitem", name=menu, exact=True).click()
-    page.get_by_role("menuitem", name=entry, exact=True).click()
+@contextlib.contextmanager
+def lab(folder: Path, home: Path) -> Iterator[dict[str, Any]]:
+    """JupyterLab over `folder`, for a user who never opened it before: their files are in `home`.
+
+    Gives what the server says of itself: `url`, `token` and more.
+    """
+    homes = {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    others = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    command = [*lab_command(), "--no-browser", "--port=0"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in containers, where root may be the only user
+    home.mkdir()
+    log = home / "server.log"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            command, cwd=folder, env=others | homes, stdin=subprocess.DEVNULL,
+            stdout=said, stderr=said,
+        )  # fmt: skip
+    end = time.monotonic() + PATIENCE
+    try:
+        text = ""
+        while not text.endswith("}"):  # the file is there before all of it is written
+            assert server.poll() is None, f"JupyterLab ended by itself:\n{log.read_text()}"
+            assert time.monotonic() < end, "JupyterLab did not come up"
+            time.sleep(0.3)
+            text = "".join(
+                file.read_text().strip() for file in home.glob("runtime/jpserver-*.json")
+            )
+        yield json.loads(text)
+    finally:
+        kernels = psutil.Process(server.pid).children(recursive=True)
+        server.kill()
+        server.wait()
+        for kernel in kernels:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                kernel.kill()
+
+
+def lab_command() -> list[str]:
+    """What `make lab` runs, in the environment that runs this test."""
+    # Under `make test`, the outer make would pass its own flags on.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "--no-print-directory", "lab"]
+    made = subprocess.run(command, cwd=ROOT, env=others, capture_output=True, text=True, check=True)
+    words = shlex.split(made.stdout.strip().splitlines()[-1])
+    return [str(Path(sys.executable).parent / "jupyter"), *words[words.index("lab") :]]
 
 
 def show(page: Page, position: int) -> Locator:
@@ -78,20 +118,12 @@ def source(cell: dict[str, Any]) -> str:
     return "".join(cell["source"])
 
 
-def said(cell: dict[str, Any]) -> list[str]:
-    """The texts of a cell's outputs that are shown as they are and the same on every machine."""
+def printed(cell: dict[str, Any]) -> list[str]:
+    """The printed texts of a cell that are the same on every machine."""
     if "nbval-ignore-output" in cell["metadata"].get("tags", []):
         return []
-    texts = []
-    for output in cell.get("outputs", []):
-        data = output.get("data", {})
-        if output["output_type"] == "error":
-            texts.append(f"{output['ename']}: {output['evalue']}")
-        elif output["output_type"] == "stream":
-            texts.append("".join(output["text"]))
-        elif not data.keys() & {"image/png", "text/markdown"}:
-            texts.append("".join(data["text/plain"]))
-    return texts
+    streams = (output for output in cell.get("outputs", []) if output["output_type"] == "stream")
+    return ["".join(output["text"]) for output in streams]
 
 
 def pictures(cell: dict[str, Any]) -> int:
@@ -99,33 +131,30 @@ def pictures(cell: dict[str, Any]) -> int:
 
 
 def outcome(cell: dict[str, Any]) -> dict[str, Any]:
-    """What a check stores of an exercise, beside the words that it shows."""
-    records = [output.get("metadata", {}).get("course", {}) for output in cell.get("outputs", [])]
-    return next((record for record in records if "exercise" in record), {})
+    """What a check stores of an exercise, in addition to the words that it shows."""
+    stored = [output.get("metadata", {}).get("course", {}) for output in cell.get("outputs", [])]
+    return next((one for one in stored if "exercise" in one), {})
 
 
-def test_an_intern_runs_notebook_00_and_solves_an_exercise(page: Page, tmp_path: Path) -> None:
+def test_an_intern_runs_notebook_00_and_solves_an_exercise(tmp_path: Path) -> None:
     notebook = copied(tmp_path / "repository" / "notebooks")
     before = read(notebook)
     code = [number for number, cell in enumerate(before) if cell["cell_type"] == "code"]
     stub = next(number for number in code if source(before[number]) == STUB)
     check = next(number for number in code if outcome(before[number]).get("exercise") == EXERCISE)
-    with lab(tmp_path / "repository", tmp_path / "home") as server:
+    expect.set_options(timeout=PATIENCE * 1000)
+    with lab(tmp_path / "repository", tmp_path / "home") as server, screenshot.browser() as page:
         open_notebook(page, server)
         run_all(page, len(code), code[-1])
         for count, position in enumerate(code, 1):
             cell = show(page, position)
             expect(prompt(cell)).to_have_text(f"[{count}]:")
-            if record := outcome(before[position]):
-                found = "not attempted" if position == check else record["outcome"]
-                expect(outputs(cell)).to_contain_text(f"{record['exercise']}: {found}.")
-            for text in said(before[position]):
+            if stored := outcome(before[position]):
+                found = "not attempted" if position == check else stored["outcome"]
+                expect(outputs(cell)).to_contain_text(f"{stored['exercise']}: {found}.")
+            for text in printed(before[position]):
                 expect(outputs(cell)).to_contain_text(text)
-            drawn = outputs(cell).locator("img")
-            expect(drawn).to_have_count(pictures(before[position]))
-            for picture in drawn.all():
-                expect(picture).to_have_js_property("complete", True)
-                assert picture.evaluate("image => image.naturalWidth") > 300
+            expect(outputs(cell).locator("img")).to_have_count(pictures(before[position]))
 
         answer(page, stub)
         expect(prompt(show(page, stub))).to_have_text(f"[{len(code) + 1}]:")
@@ -133,23 +162,20 @@ def test_an_intern_runs_notebook_00_and_solves_an_exercise(page: Page, tmp_path:
         page.keyboard.press("Shift+Enter")
         expect(outputs(show(page, check))).to_contain_text(f"{EXERCISE}: correct.")
         # The file is written in place: before the answer, half of it may be there.
-        with page.expect_response(is_save) as saved:
+        with page.expect_response(
+            lambda r: r.request.method == "PUT" and "/api/contents/" in r.url
+        ) as saved:
             page.keyboard.press("ControlOrMeta+s")
         assert saved.value.ok
     after = read(notebook)
 
     assert source(after[stub]) == STUB.removesuffix("...") + ANSWER
-    solved = outcome(after[check])
-    assert (solved["outcome"], solved["failed"]) == ("correct", [])
-    assert len(after) == len(before)
+    assert outcome(after[check])["outcome"] == "correct"
+    assert [cell["id"] for cell in after] == [cell["id"] for cell in before]
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
-        assert [new[part] for part in ("id", "cell_type", "metadata")] == [
-            old[part] for part in ("id", "cell_type", "metadata")
-        ]
+        assert new["metadata"] == old["metadata"]
         if number != stub:
             assert source(new) == source(old)
-        if number != check:
-            assert (said(new), outcome(new)) == (said(old), outcome(old))
 
 
 def copied(folder: Path) -> Path:
@@ -163,10 +189,6 @@ def copied(folder: Path) -> Path:
         cell["source"] = STUB
         copy.write_text(json.dumps(notebook), encoding="utf-8")
     return copy
-
-
-def is_save(response: Response) -> bool:
-    return response.request.method == "PUT" and "/api/contents/" in response.url
 
 
 def open_notebook(page: Page, server: dict[str, Any]) -> None:
@@ -185,9 +207,9 @@ def open_notebook(page: Page, server: dict[str, Any]) -> None:
 def run_all(page: Page, count: int, last: int) -> None:
     """Run all cells through the menu, and wait for the last of them."""
     # The file holds outputs already, as the intern's does; those that are seen must be new.
-    choose(page, "Edit", "Clear Outputs of All Cells")
-    expect(page.locator(".jp-Notebook .jp-OutputArea-output")).to_have_count(0)
-    choose(page, "Run", "Run All Cells")
+    for menu, entry in (("Edit", "Clear Outputs of All Cells"), ("Run", "Run All Cells")):
+        page.get_by_role("menuitem", name=menu, exact=True).click()
+        page.get_by_role("menuitem", name=entry, exact=True).click()
     expect(prompt(show(page, last))).to_have_text(f"[{count}]:")
 
 
@@ -199,29 +221,3 @@ def answer(page: Page, stub: int) -> None:
         page.keyboard.press("Backspace")
     page.keyboard.type(ANSWER)
     page.keyboard.press("Shift+Enter")
-
-
-def test_tensorboard_shows_the_curves_of_a_run(page, tmp_path, windows, make_model) -> None:
-    tracker = Tracker(tmp_path / "runs" / "first")
-    history = train(
-        make_model(),
-        WindowBatches(*windows, batch_size=64),
-        TrainingSettings(steps=20, log_every=5, evaluate_every=5),
-        validation=WindowBatches(*windows, shuffle=False),
-        tracker=tracker,
-        progress=False,
-    )
-    tracker.close("success")
-    final = history.entries[-1].scalars()
-    assert set(final) >= {"loss/train", "loss/validation", "learning_rate", "tokens_per_second"}
-    with screenshot.tensorboard(tmp_path / "runs") as address:
-        page.goto(address)
-        # TensorBoard opens the first two groups of curves; the third is opened by a click.
-        page.get_by_role("button").filter(has_text="tokens_per_second").click()
-        for tag in final:
-            card = page.locator("scalar-card").filter(has=page.get_by_title(tag, exact=True))
-            card.scroll_into_view_if_needed()
-            expect(card).to_contain_text("first")  # the run's row below its curve
-            if tag.startswith("loss/"):
-                numbers = map(float, re.findall(r"\d+\.\d+", card.inner_text()))
-                assert any(number == pytest.approx(final[tag], abs=1e-4) for number in numbers)

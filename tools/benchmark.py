@@ -3,8 +3,8 @@
     python tools/benchmark.py time-to-loss    seconds to a validation loss: lecture's loop, package
     python tools/benchmark.py loop-overhead   steps a second: the barest loop, package
     python tools/benchmark.py data            text to batches: MB a second, peak memory
-    python tools/benchmark.py sweep           share of a sweep outside training, gain of two workers
-    python tools/benchmark.py lstm            tokens a second of recurrent models, bare loop, peak
+    python tools/benchmark.py sweep           the part of a sweep outside training, two workers
+    python tools/benchmark.py lstm            tokens a second of an LSTM, bare loop, peak
 
 The rivals run in turn in one process, several times over, and medians are quoted, because the
 machine may be shared. Nothing else should run meanwhile.
@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ from intro_lm import data
 from intro_lm.data import WindowBatches
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
-from intro_lm.training import HistoryEntry, TrainingSettings, train
+from intro_lm.training import TrainingSettings, train
 from tools import benchmark_data, benchmark_lstm, benchmark_sweep
 
 CONTEXT_LENGTH = 3
@@ -36,7 +37,6 @@ EVALUATE_LECTURE_EVERY = 1000
 PACKAGE = TrainingSettings(
     device="cpu", steps=300, learning_rate=0.03, evaluate_every=50, log_every=50
 )
-BATCH_SIZE = 1024
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Task:
     validation: tuple[torch.Tensor, torch.Tensor]
 
 
-def task(name: str, target: float) -> Task:
+def task(name: str, target: float = 0.0) -> Task:
     """The lecture's own split for its own names, repeats and all; else the package's split."""
     texts = data.texts(name)
     corpus = data.split(texts, keep_repeats=name == "makemore-names")
@@ -102,7 +102,7 @@ def lecture_seconds(task: Task, seed: int) -> tuple[float, float]:
 
 
 class Stopwatch:
-    """A tracker that notes when the validation loss first reached the target."""
+    """A logger that notes when the validation loss first reached the target."""
 
     def __init__(self, target: float) -> None:
         self.target, self.begin, self.seconds = target, time.perf_counter(), float("inf")
@@ -119,12 +119,12 @@ def package_seconds(task: Task, seed: int) -> float:
     """Seconds until the package reaches the target, building the model and evaluations included."""
     watch = Stopwatch(task.target)
     model = MLP(27, CONTEXT_LENGTH, generator=torch.Generator().manual_seed(seed))
-    batches = WindowBatches(*task.train, batch_size=BATCH_SIZE, seed=seed)
+    batches = WindowBatches(*task.train, batch_size=1024, seed=seed)
     validation = WindowBatches(*task.validation, batch_size=8192, shuffle=False)
     train(model, batches, PACKAGE, validation=validation, tracker=watch, progress=False)
     if watch.seconds == float("inf"):
         reached = evaluate(model, validation.epoch(0))
-        raise SystemExit(f"the package did not reach {task.target} on {task.name}: {reached:.4f}")
+        sys.exit(f"the package did not reach {task.target} on {task.name}: {reached:.4f}")
     return watch.seconds
 
 
@@ -132,13 +132,12 @@ def time_to_loss(repeats: int) -> None:
     if data.available("makemore-names"):
         chosen = task("makemore-names", 2.17)
     else:
-        print("makemore-names is not to be had: measuring on the bundled names")
+        print("makemore-names is not available: measuring on the bundled names")
         chosen = task("names", 2.37)
     print(f"{chosen.name}: seconds to validation loss {chosen.target}, MLP of 11,897 parameters")
     ratios = []
     for seed in range(repeats):
-        lecture, ended = lecture_seconds(chosen, seed)
-        package = package_seconds(chosen, seed)
+        (lecture, ended), package = lecture_seconds(chosen, seed), package_seconds(chosen, seed)
         ratios.append(lecture / package)
         missed = f" (never reached: ended at {ended:.4f})" if ended > chosen.target else ""
         both = f"  lecture {lecture:7.2f} s   package {package:6.2f} s"
@@ -146,69 +145,42 @@ def time_to_loss(repeats: int) -> None:
     print(f"median ratio {statistics.median(ratios):.1f}")
 
 
-def bare_speed(batches: WindowBatches, steps: int) -> float:
-    """Steps a second of the barest loop with the package's operations."""
-    model = MLP(27, CONTEXT_LENGTH)
-    settings = TrainingSettings(device="cpu", steps=steps)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), 0.02, betas=(0.9, 0.99), weight_decay=0.0, fused=True
-    )
-    done = 0
-    start = time.perf_counter()
-    while done < steps:
-        for inputs, targets in batches.epoch(done // len(batches)):
-            optimizer.param_groups[0]["lr"] = settings.learning_rate_at(done)
-            loss = F.cross_entropy(model(inputs), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            done += 1
-            if done == steps:
-                break
-    return steps / (time.perf_counter() - start)
-
-
-def package_speed(batches: WindowBatches, steps: int) -> float:
-    """Steps a second of the package's loop, with its records and its progress bar's bookkeeping."""
-    model = MLP(27, CONTEXT_LENGTH)
-    start = time.perf_counter()
-    settings = TrainingSettings(device="cpu", steps=steps)
-    history = train(model, batches, settings, progress=False)
-    last: HistoryEntry = history.entries[-1]
-    assert last.step == steps
-    return steps / (time.perf_counter() - start)
-
-
 def loop_overhead(repeats: int) -> None:
-    names = task("names", 0.0)
+    names = task("names")
     for batch_size, steps in ((32, 4000), (1024, 400)):
         batches = WindowBatches(*names.train, batch_size=batch_size)
+        settings = TrainingSettings(device="cpu", steps=steps)
         ratios = []
         for _ in range(repeats):
-            bare, package = bare_speed(batches, steps), package_speed(batches, steps)
+            endless = chain.from_iterable(batches.epoch(epoch) for epoch in count())
+            model = MLP(27, CONTEXT_LENGTH)
+            bare = steps / benchmark_lstm.bare_seconds(model, islice(endless, steps), settings)
+            start = time.perf_counter()
+            train(MLP(27, CONTEXT_LENGTH), batches, settings, progress=False)
+            package = steps / (time.perf_counter() - start)
             ratios.append(package / bare)
             print(f"  batches of {batch_size}: bare {bare:7.0f}   package {package:7.0f} steps/s")
         print(f"batches of {batch_size}: median ratio {statistics.median(ratios):.3f}")
+
+
+BENCHMARKS = {  # what measures it, and how often
+    "time-to-loss": (time_to_loss, 3),
+    "loop-overhead": (loop_overhead, 7),
+    "data": (benchmark_data.report, 3),
+    "sweep": (benchmark_sweep.report, 3),
+    "lstm": (benchmark_lstm.report, 5),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    kinds = ("time-to-loss", "loop-overhead", "data", "sweep", "lstm")
-    parser.add_argument("what", choices=kinds)
+    parser.add_argument("what", choices=BENCHMARKS)
     parser.add_argument("--repeats", type=int, help="how often (3; 7 for the loop, 5 for lstm)")
     options = parser.parse_args()
-    if options.what == "time-to-loss":
-        time_to_loss(options.repeats or 3)
-    elif options.what == "data":
-        benchmark_data.report(options.repeats or 3)
-    elif options.what == "sweep":
-        benchmark_sweep.report(options.repeats or 3)
-    elif options.what == "lstm":
-        benchmark_lstm.report(options.repeats or 5)
-    else:
-        loop_overhead(options.repeats or 7)
+    report, repeats = BENCHMARKS[options.what]
+    report(options.repeats or repeats)
 
 
 if __name__ == "__main__":

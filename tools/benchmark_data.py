@@ -26,9 +26,7 @@ MB = 1_000_000
 SIZES = (1, 10, 100)  # MB of text to encode
 STREAMED = 1000  # MB of text to stream
 MARKS = (10, 100, 500, STREAMED)  # MB after which the peak is noted
-SUBWORDS = 1000
 WORDS = 20_000
-CONTEXT_LENGTH = 3
 
 
 def peak_memory() -> int:
@@ -56,18 +54,18 @@ def one_megabyte() -> str:
 
 
 def megabytes_of_text(count: int) -> Iterator[str]:
-    """`count` texts of 1 MB, each the same words begun at another place."""
+    """`count` texts of 1 MB: the same words, each time from another beginning."""
     base, chance = one_megabyte(), random.Random(1)
     for _ in range(count):
-        place = chance.randrange(MB)
-        yield base[place:] + base[:place]
+        start = chance.randrange(MB)
+        yield base[start:] + base[:start]
 
 
 def vocabulary_of(kind: str) -> data.AnyVocabulary:
-    (sample,) = megabytes_of_text(1)
+    sample = list(megabytes_of_text(1))
     if kind == "characters":
-        return data.Vocabulary.from_texts([sample])
-    return data.Subwords.from_texts([sample], SUBWORDS)
+        return data.Vocabulary.from_texts(sample)
+    return data.Subwords.from_texts(sample, 1000)
 
 
 def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
@@ -81,17 +79,14 @@ def encode(kind: str, size: int, repeats: int) -> dict[str, float]:
         start = time.perf_counter()
         vocabulary.encode(text)
         seconds.append(time.perf_counter() - start)
-    return {
-        "speed": size / statistics.median(seconds),
-        "memory": (peak_memory() - before) / MB,
-    }
+    return {"speed": size / statistics.median(seconds), "memory": (peak_memory() - before) / MB}
 
 
 def batches_of(
     lines: list[str], vocabulary: data.AnyVocabulary, into: str, seed: int
 ) -> data.Batches:
     if into == "windows":
-        windows = data.context_windows(vocabulary, lines, CONTEXT_LENGTH)
+        windows = data.context_windows(vocabulary, lines, 3)
         return data.WindowBatches(*windows, batch_size=8192, seed=seed)
     if into == "padded":
         return data.PaddedBatches.from_texts(vocabulary, lines, batch_size=256, seed=seed)
@@ -129,26 +124,16 @@ def report(repeats: int) -> None:
             found = measured("encode", kind, size, repeats)
             peak = f"{found['memory']:4.0f} MB, {found['memory'] / size:4.1f} times the text"
             print(f"  {size:4d} MB   {found['speed']:6.0f} MB/s   peak memory {peak}", flush=True)
-    for kind, into in (
-        ("characters", "windows"),
-        ("characters", "padded"),
-        ("characters", "streams"),
-        ("subwords", "streams"),
-    ):
+    into_batches = [("characters", into) for into in ("windows", "padded", "streams")]
+    for kind, into in (*into_batches, ("subwords", "streams")):
         print(f"streaming {STREAMED} MB, 1 MB at a time: {kind} -> {into}")
         found = measured("stream", kind, into)
         for mark, peak, seconds in zip(MARKS, found["peaks"], found["seconds"], strict=True):
-            print(
-                f"  after {mark:4d} MB   {seconds:6.1f} s   peak memory {peak:5.0f} MB", flush=True
-            )
+            print(f"  after {mark:4d} MB   {seconds:6.1f} s   peak {peak:5.0f} MB", flush=True)
 
 
-def main() -> None:
+if __name__ == "__main__":
     what, kind, *rest = sys.argv[1:]
     torch.set_num_threads(1)  # the subwords' library alone takes every core
     found = encode(kind, int(rest[0]), int(rest[1])) if what == "encode" else stream(kind, rest[0])
     print(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main()

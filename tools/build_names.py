@@ -3,15 +3,14 @@
     pip install faker==40.54.0
     python tools/build_names.py
 
-Every list of given or family names of every locale is read as it stands in the provider class;
-nothing is drawn at random. A name is folded (NFKD, combining marks removed, lower case) and kept if
-two letters or more, all of them a to z, are left. Entries of several words or with a hyphen or an
+Every list of given or family names of every locale is read from the provider class; nothing is
+drawn at random. A name is folded (NFKD, combining marks removed, lower case) and kept if
+at least two letters, all of them a to z, are left. Entries of several words or with a hyphen or an
 apostrophe are dropped whole, like names in other scripts, so that each row is one plain word.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import inspect
 import pkgutil
@@ -26,7 +25,7 @@ FAKER_VERSION = "40.54.0"
 OUTPUT = Path(__file__).parent.parent / "intro_lm" / "data" / "names.csv"
 PLAIN = re.compile("[a-z]{2,}")
 
-# What a list is of: a language, or a country where the locale's language says little of the names.
+# Where names come from: a language, or a country where the language says little about them.
 COUNTRIES = {
     "en_IE": "Ireland",
     "en_IN": "India",
@@ -61,7 +60,7 @@ def fold(name: str) -> str | None:
 
 
 def origin(locale: str) -> str | None:
-    """The language or country that a locale's names are listed under here."""
+    """The language or country under which a locale's names are listed here."""
     return COUNTRIES.get(locale) or LANGUAGES.get(locale.split("_")[0])
 
 
@@ -95,9 +94,6 @@ def compile_rows() -> tuple[list[tuple[str, str, str]], Counter[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=OUTPUT)
-    output = parser.parse_args().output
     try:
         import faker
     except ImportError:
@@ -108,10 +104,8 @@ def main() -> None:
             f"made; run: pip install faker=={FAKER_VERSION}, or change FAKER_VERSION here"
         )
     rows, lost = compile_rows()
-    partial = output.with_suffix(".partial")
     text = "name,kind,origin\n" + "".join(",".join(row) + "\n" for row in rows)
-    partial.write_bytes(text.encode())
-    partial.replace(output)
+    OUTPUT.write_bytes(text.encode())
     for kind in ("given", "family"):
         print(f"{kind}: {len({name for name, k, _ in rows if k == kind}):,} distinct names")
     print(f"both: {len({name for name, _, _ in rows}):,} distinct names in {len(rows):,} rows")

@@ -1,4 +1,4 @@
-"""Resolve requirements.txt afresh and write what pip chose to constraints.txt: `make freeze`."""
+"""Resolve both requirement files afresh, write pip's choice to constraints.txt: `make freeze`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CUDA = re.compile(r"(nvidia|cuda|triton)", re.IGNORECASE)  # each machine's torc
 NOT_PINNED = {"pip", "wheel", "intro-lm"}
 ELSEWHERE = ("appnope",)  # needed on macOS only, so that a freeze on Linux doesn't see it
 HEADER = """\
-# Every package of the tested set, by name and version: a full freeze of requirements.txt,
+# Every package of the tested set, by name and version: a full freeze of requirements-dev.txt,
 # made by 'make freeze'. CUDA packages are left out: each machine gets its own build of torch.
 """
 
@@ -24,7 +24,8 @@ def _name(pin: str) -> str:
 
 
 def main() -> None:
-    asked = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    files = ("requirements.txt", "requirements-dev.txt")
+    asked = [line for file in files for line in (ROOT / file).read_text("utf-8").splitlines()]
     free = [line for line in asked if line and not line.startswith(("#", "-"))]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)

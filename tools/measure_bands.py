@@ -45,17 +45,15 @@ HEADER = (
 )
 
 
-def with_seed(notebook: Any, seed: int, name: str) -> Any:
+def with_seed(path: Path, seed: int) -> Any:
     """The notebook with its one line `SEED = 0` changed."""
-    changed = 0
+    notebook, changed = read(path), 0
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source, number = SEED_LINE.subn(f"SEED = {seed}", cell.source)
             changed += number
     if changed != 1:
-        raise SystemExit(
-            f"{name} has {changed} lines 'SEED = 0'; it needs exactly one to be measured"
-        )
+        sys.exit(f"{path.name} has {changed} lines 'SEED = 0'; it needs exactly one to be measured")
     return notebook
 
 
@@ -67,7 +65,7 @@ def run_seed(path: Path, seed: int, timeout: int, threads: int = 1) -> list[tupl
         file.touch()
         os.environ[RECORD_TO] = str(file)
         with contextlib.redirect_stdout(io.StringIO()):
-            done = execute(path, timeout, with_seed(read(path), seed, path.name))
+            done = execute(path, timeout, with_seed(path, seed))
         if done.error:
             raise RuntimeError(f"{path.name} with seed {seed}:\n{ANSI.sub('', done.error)}")
         print(f"{path.name} with seed {seed}: {done.seconds:.0f} s", flush=True)
@@ -141,16 +139,11 @@ def main() -> None:
         command = f"python tools/measure_bands.py notebooks/{path.name} --seeds {options.seeds}"
         measured = measure(path, options.seeds, options.timeout, options.jobs)
         for name in [n for n in entries if n.startswith(path.name[:2]) and n not in measured]:
-            print(
-                f"{name} was not measured, its entry stays; delete it if it is of no use any more"
-            )
+            print(f"{name} was not measured and its entry stays; delete it if nothing uses it")
         entries |= {
             name: entry(values, command, options.seeds) for name, values in measured.items()
         }
         write(entries, options.output)
-    for name in sorted(entries):
-        shown = {key: value for key, value in entries[name].items() if key != "command"}
-        print(f"{name:40} {shown}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from tools.measure_bands import EXPECTED, entry, write
 
 LSTM = (
     "--model lstm --layers 2 --hidden-size 192 --embedding-size 48 --token-dropout 0.12 "
-    "--batch-size 256 --learning-rate 0.02 --weight-decay 0.2 --clip-norm 1"
+    "--batch-size 256 --learning-rate 0.02 --weight-decay 0.2 --clip-norm 1 --precision bfloat16"
 )
 RUNS = {
     "full.names.mlp": (
@@ -40,7 +40,7 @@ RUNS = {
     "full.makemore": f"--data makemore-names {LSTM} --dropout 0.25 --steps 6500",
     "full.shakespeare": (
         "--data tiny-shakespeare --length 64 --model lstm --hidden-size 512 --embedding-size 64 "
-        "--dropout 0.2 --learning-rate 0.01 --clip-norm 1 --steps 2000"
+        "--dropout 0.2 --learning-rate 0.01 --clip-norm 1 --steps 2000 --precision bfloat16"
     ),
 }
 GAINS = {"full.names.gain": ("full.names.mlp", "full.names.lstm")}  # how much lower the second is

@@ -1,14 +1,13 @@
 """The README's table of results, made from expected.toml and the notebooks' measured times.
 
-    python tools/results.py          write it into README.md
-    python tools/results.py --check  1 if the README's table is not the one that it would write
+    python tools/results.py
 
-What is published stands here, with its source; what is ours is never typed in.
+writes it into README.md. What is published is listed here, with its source; what is ours is never
+typed in.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tomllib
@@ -30,7 +29,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Row:
-    """A row: what it is, its entry of expected.toml, and what is published beside it."""
+    """A row: what it is, its entry of expected.toml, and the published number to compare with."""
 
     what: str
     name: str
@@ -46,63 +45,27 @@ ROWS = (
     Row("the same, MLP of 11,897 parameters", "01.mlp.validation_loss"),
     Row("the same, MLP of 488,519 parameters", "full.names.mlp.validation_loss"),
     Row("the same, LSTM of 488,811 parameters", "full.names.lstm.validation_loss"),
-    Row(
-        "makemore's names, the lecture's MLP",
-        "01.lecture.validation_loss",
-        "2.17",
-        "makemore lectures, part 3",
-    ),
-    Row(
-        "the same, LSTM of 179,643 parameters",
-        "04.lecture.validation_loss",
-        "1.993",
-        "makemore lectures, WaveNet",
-        "that one has 76,000 parameters",
-    ),
-    Row(
-        "the same without repeats, LSTM of 488,811 parameters, test",
-        "full.makemore.test_loss",
-        "about 1.92",
-        "makemore's README, transformer",
-        "other test names; 200,000 parameters",
-    ),
-    Row(
-        "tiny-shakespeare, last tenth, LSTM",
-        "04.shakespeare.loss",
-        "1.88",
-        "nanoGPT's README, 3 minutes on a CPU",
-        "that one sees 64 characters, our state is carried",
-    ),
-    Row(
-        "the same, longer",
-        "full.shakespeare.validation_loss",
-        "1.4697",
-        "nanoGPT's README, 3 minutes on an A100",
-        "that one sees 256 characters",
-    ),
-    Row(
-        "name origins, 30 labels of each class, macro recall: counting",
-        "05.curve.baseline_30",
-    ),
+    Row("makemore's names, the lecture's MLP", "01.lecture.validation_loss",
+        "2.17", "makemore lectures, part 3"),
+    Row("the same, LSTM of 179,643 parameters", "04.lecture.validation_loss",
+        "1.993", "makemore lectures, WaveNet", "that one has 76,000 parameters"),
+    Row("the same without repeats, LSTM of 488,811 parameters, test", "full.makemore.test_loss",
+        "about 1.92", "makemore's README, transformer", "other test names; 200,000 parameters"),
+    Row("tiny-shakespeare, last tenth, LSTM", "04.shakespeare.loss",
+        "1.88", "nanoGPT's README, 3 minutes on a CPU",
+        "that one sees 64 characters, our state is carried"),
+    Row("the same, longer", "full.shakespeare.validation_loss",
+        "1.4697", "nanoGPT's README, 3 minutes on an A100", "that one sees 256 characters"),
+    Row("name origins, 30 labels of each class, macro recall: counting", "05.curve.baseline_30"),
     Row("the same, network from scratch", "05.curve.scratch_30"),
     Row("the same, pretrained and fine-tuned", "05.curve.fine-tuned_30"),
-    Row(
-        "labels that pretraining saves there, a factor",
-        "05.saved.against_scratch",
-        "10 to 100",
-        "Howard and Ruder (2018), ULMFiT",
-        "theirs is pretrained on 100 million words, on longer texts, two and four classes",
-        2,
-    ),
-    Row(
-        "rotten-tomatoes, accuracy: counting",
-        "05.reviews.counted",
-        "0.815",
-        "Kim (2014), pretrained word vectors",
-        "ten-fold cross-validation",
-    ),
+    Row("labels that pretraining saves there, a factor", "05.saved.against_scratch",
+        "10 to 100", "Howard and Ruder (2018), ULMFiT",
+        "theirs is pretrained on 100 million words, on longer texts, two and four classes", 2),
+    Row("rotten-tomatoes, accuracy: counting", "05.reviews.counted",
+        "0.815", "Kim (2014), pretrained word vectors", "ten-fold cross-validation"),
     Row("the same, pretrained and fine-tuned", "05.reviews.fine-tuned"),
-)
+)  # fmt: skip
 
 
 def table() -> str:
@@ -127,7 +90,7 @@ def _time(name: str) -> str:
 
 
 def times() -> dict[str, dict[str, float]]:
-    """What `course/notebooks/execute.py record` measured for each notebook, by its name."""
+    """What `python -m course record` measured for each notebook, by its name."""
     return tomllib.loads(TIMES.read_text(encoding="utf-8"))
 
 
@@ -144,20 +107,5 @@ def with_table(readme: str) -> str:
     return written
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    options = parser.parse_args()
-    now = README.read_text(encoding="utf-8")
-    anew = with_table(now)
-    if options.check:
-        print("the table is up to date" if now == anew else "the table is stale")
-        return int(now != anew)
-    README.write_text(anew, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -8,49 +8,59 @@ TensorBoard's server is started on a loopback port for the picture, and ended af
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import itertools
-import json
-import os
+import importlib.util
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
-import websocket
 
-PAGES = ("timeseries", "hparams")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
-PATIENCE = 90.0  # seconds for a server, a browser or a page on a busy machine
+FLAGS = ("--no-proxy-server", "--disable-gpu")
+PATIENCE = 90.0  # seconds for a server or a page on a busy machine
 SETTLED = 1.5  # a page that looks the same for so many seconds is complete: spinners turn
-
-Call = Callable[..., dict[str, Any]]
 
 
 def find_browser() -> str | None:
-    """The path of a Chromium, if one is installed."""
+    """The path of a Chromium, if one is installed and playwright is there to drive it."""
+    if importlib.util.find_spec("playwright") is None:
+        return None
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def browser(size: tuple[int, int] = (1280, 900)) -> Iterator[Page]:
+    """An empty page in a headless Chromium, of this width and height in pixels.
+
+    Raises:
+        FileNotFoundError: no Chromium is installed, or playwright is missing.
+    """
+    path = find_browser()
+    if path is None:
+        raise FileNotFoundError(
+            f"needs playwright (pip install -r requirements-dev.txt) and a Chromium under one of "
+            f"the names {', '.join(BROWSERS)}"
+        )
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=FLAGS, timeout=PATIENCE * 1000
+        )
+        page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+        page.set_default_timeout(PATIENCE * 1000)
+        yield page
+        chromium.close()
 
 
 @contextlib.contextmanager
@@ -67,7 +77,8 @@ def tensorboard(folder: str | Path) -> Iterator[str]:
         raise FileNotFoundError(f"there are no TensorBoard runs below {folder}")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
     command += ["--host", "127.0.0.1", "--port", "0", "--reload_interval", "1"]
-    with tempfile.NamedTemporaryFile() as log, _running(command, log) as server:
+    with tempfile.NamedTemporaryFile() as log:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
         def address() -> str | None:
             said = Path(log.name).read_text()
@@ -76,9 +87,13 @@ def tensorboard(folder: str | Path) -> Iterator[str]:
             found = re.search(r"http://127\.0\.0\.1:\d+/", said)
             return found and found[0]
 
-        url = _wait_for(address, "TensorBoard's server")
-        _wait_for(lambda: len(_get(f"{url}data/runs")) == len(runs), "TensorBoard's runs")
-        yield url
+        try:
+            url = _wait_for(address, "TensorBoard's server")
+            _wait_for(lambda: len(_runs(url)) == len(runs), "TensorBoard's runs")
+            yield url
+        finally:
+            server.kill()
+            server.wait()
 
 
 def take(
@@ -88,111 +103,56 @@ def take(
     size: tuple[int, int] = (1280, 900),
     query: str = "",
 ) -> str:
-    """Write a PNG of a page of the server at `address`, once it shows a run and stands still.
+    """Write a PNG of a page of the server at `address`, once it shows a run and no longer changes.
 
     Args:
         picture: the file to write.
         page: `timeseries` or `hparams`.
         size: width and height in pixels.
-        query: settings of the page as they stand in its address, such as `smoothing=0`.
+        query: settings of the page as its address holds them, such as `smoothing=0`.
 
     Returns:
-        The text that the page shows, a piece a line.
+        The text on the page, one piece per line.
 
     Raises:
-        FileNotFoundError: no Chromium is installed.
-        TimeoutError: the page did not come to show a run.
+        FileNotFoundError: no Chromium is installed, or playwright is missing.
+        TimeoutError: the page never showed a run.
     """
-    runs = _get(f"{address}data/runs")
-    shown, image = "", b""
+    runs = _runs(address)
+    text, image = "", b""
     changed = time.monotonic()
-    with browser(size) as call:
-        call("Page.navigate", url=f"{address}?{query}#{page}")
+    with browser(size) as opened:
+        opened.goto(f"{address}?{query}#{page}")
 
         def settled() -> bool:
-            nonlocal shown, image, changed
-            before = shown, image
-            shown, image = _text(call), base64.b64decode(call("Page.captureScreenshot")["data"])
-            if (shown, image) != before or not any(run in shown for run in runs):
+            nonlocal text, image, changed
+            before = text, image
+            text, image = _text(opened), opened.screenshot()
+            if (text, image) != before or not any(run in text for run in runs):
                 changed = time.monotonic()
             return time.monotonic() - changed > SETTLED
 
         _wait_for(settled, f"a run on the page {page}")
     Path(picture).write_bytes(image)
-    return shown
+    return text
 
 
-@contextlib.contextmanager
-def browser(size: tuple[int, int]) -> Iterator[Call]:
-    """A headless Chromium with one empty page; gives a function that calls its DevTools protocol.
-
-    `--screenshot` and `--dump-dom` would need no protocol, but the second leaves out shadow roots,
-    in which TensorBoard keeps the HParams page, and neither knows when the page is complete.
-    """
-    binary = find_browser()
-    if binary is None:
-        raise FileNotFoundError(f"no Chromium is installed under the names {', '.join(BROWSERS)}")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [binary, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        with _running(command, subprocess.DEVNULL):
-            port_file = Path(profile, "DevToolsActivePort")
-            _wait_for(lambda: port_file.exists() and port_file.read_text(), "Chromium")
-            port = port_file.read_text().split()[0]
-            targets = _get(f"http://127.0.0.1:{port}/json/list")
-            page = next(target for target in targets if target["type"] == "page")
-            # Given a socket of ours, websocket-client asks no proxy.
-            line = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
-            talk = websocket.create_connection(
-                page["webSocketDebuggerUrl"], socket=line, suppress_origin=True
-            )
-            numbers = itertools.count(1)
-
-            def call(method: str, **parameters: Any) -> dict[str, Any]:
-                number = next(numbers)
-                talk.send(json.dumps({"id": number, "method": method, "params": parameters}))
-                while (answer := json.loads(talk.recv())).get("id") != number:
-                    pass  # an event, which nobody asked for
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return answer["result"]
-
-            screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
-            with contextlib.closing(talk):
-                call("Emulation.setDeviceMetricsOverride", **screen)
-                yield call
-                call("Browser.close")
-
-
-def _text(call: Call) -> str:
-    """The text that is laid out on the page, shadow roots included."""
-    snapshot = call("DOMSnapshot.captureSnapshot", computedStyles=[])
+def _text(page: Page) -> str:
+    """The text that is laid out on the page, shadow roots included: TensorBoard uses them."""
+    protocol = page.context.new_cdp_session(page)
+    snapshot = protocol.send("DOMSnapshot.captureSnapshot", {"computedStyles": []})
+    protocol.detach()
     strings = snapshot["strings"]
     numbers = [each for document in snapshot["documents"] for each in document["layout"]["text"]]
     pieces = [strings[number].strip() for number in numbers if number >= 0]
     return "\n".join(filter(None, pieces))
 
 
-@contextlib.contextmanager
-def _running(command: list[str], log: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the block, by itself if it can."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-    )
-    try:
-        yield process
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _get(url: str) -> Any:
+def _runs(address: str) -> list[str]:
+    """The runs that the server has read so far."""
     with requests.Session() as session:
         session.trust_env = False  # a user's proxy must not be asked for the loopback
-        answer = session.get(url, timeout=PATIENCE)
+        answer = session.get(f"{address}data/runs", timeout=PATIENCE)
     answer.raise_for_status()
     return answer.json()
 
@@ -206,7 +166,7 @@ def _wait_for(found: Callable[[], Any], what: str) -> Any:
     raise TimeoutError(f"{what} did not come within {PATIENCE:.0f} seconds")
 
 
-def size(text: str) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int]:
     width, height = map(int, text.split(","))
     return width, height
 
@@ -217,9 +177,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="folder of runs")
     parser.add_argument("picture", type=Path, help="the PNG to write")
-    parser.add_argument("--page", choices=PAGES, default="timeseries")
+    parser.add_argument("--page", choices=("timeseries", "hparams"), default="timeseries")
     parser.add_argument(
-        "--size", type=size, default=(1280, 900), help="width,height in pixels (1280,900)"
+        "--size", type=_size, default=(1280, 900), help="width,height in pixels (1280,900)"
     )
     parser.add_argument(
         "--query", default="", help="settings of the page, such as 'tagFilter=loss&smoothing=0'"

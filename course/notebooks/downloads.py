@@ -1,13 +1,15 @@
 """Which datasets a notebook's download sections need, and fetching them before a kernel starts.
 
-A notebook that fetches while it runs prints progress, and its outputs then differ from a run that
-found the data in the cache. So whoever executes notebooks fetches first.
+A notebook that fetches while it runs prints progress, and its outputs then differ from those of an
+execution that found the data in the cache. So the data are fetched before notebooks are executed.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from course.notebooks.check import tags
 
 STREAMED = ("tiny-stories",)  # the notebooks read a few of its rows, of gigabytes
 AVAILABLE = re.compile(r"""\bavailable\(["']([\w-]+)["']\)""")
@@ -23,15 +25,16 @@ def dataset_of_cells(cells: list[Any]) -> list[str | None]:
     return names
 
 
-def datasets_of(notebook: Any) -> list[str]:
-    """Every dataset that a notebook's cells tagged `downloads` need, in alphabetical order."""
+def missing_datasets(notebook: Any) -> list[str]:
+    """Of the datasets that cells tagged `downloads` need, those that can't be fetched."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     pairs = zip(code, dataset_of_cells(code), strict=True)
-    return sorted({n for cell, n in pairs if n and "downloads" in cell.metadata.get("tags", [])})
+    needed = sorted({name for cell, name in pairs if name and "downloads" in tags(cell)})
+    return [name for name in needed if not fetch(name)]
 
 
 def fetch(name: str) -> bool:
-    """Bring a dataset into the cache; whether it is there now (streamed ones: can be had)."""
+    """Bring a dataset into the cache; whether it is there now (streamed ones: can be reached)."""
     from intro_lm import data
 
     if name in STREAMED:
