@@ -103,8 +103,8 @@ def test_a_cell_that_is_meant_to_raise_may_use_what_there_is_not():
 def test_the_mark_names_the_cell_that_ran_later():
     made = notebook(code("a = 1", count=9), code("b = a", count=2), code("c = b", count=3))
     said = {mark.kind: mark.text for mark in marks(made)}
-    assert said["stale"] == "cells 2, 3: what they use from cell 1 was made later"
-    assert said["out of order"] == "in order but for cell 1"
+    assert said["stale"] == "cells 2, 3: what they use from cell 1 was computed later"
+    assert said["out of order"] == "in order except for cell 1"
 
 
 def test_a_cell_of_an_earlier_session_is_stale_where_counts_meet():

@@ -8,8 +8,7 @@ import pytest
 
 from course.__main__ import main
 from course.review import curriculum
-from course.review.report import review
-from course.review.reviews import Settings
+from course.review.report import ReviewOptions, review
 from course.review.submissions import find
 from tests.course.review import interns
 
@@ -62,7 +61,7 @@ def repository(tmp_path_factory) -> Path:
 def reviews(folders, repository):
     """What is found in each, by its name."""
     found = review(
-        find(map(str, sorted(folders.iterdir()))), curriculum.load(repository), Settings(jobs=2)
+        find(map(str, sorted(folders.iterdir()))), curriculum.load(repository), ReviewOptions(jobs=2)
     )
     return {one.submission.intern: one.notebooks[0] for one in found}
 
@@ -135,7 +134,7 @@ def test_an_answer_that_failed_elsewhere_is_marked_where_it_is_said_to_be_correc
     result |= right
     path.write_text(json.dumps(made), encoding="utf-8")
     arguments = [str(path), str(folders / "half-done")]
-    copied, half = review(find(arguments), curriculum.load(), Settings(jobs=1))
+    copied, half = review(find(arguments), curriculum.load(), ReviewOptions(jobs=1))
     assert kinds(copied.notebooks[0]) == {"clean run", "two outcomes"}
     assert cells_of(copied.notebooks[0], "two outcomes") == []
     assert kinds(half.notebooks[0]) == {"clean run", "not yet"}
@@ -147,7 +146,7 @@ def test_edited_and_not_run_is_no_clean_run(tmp_path):
     path = tmp_path / "lazy" / interns.NAME
     path.parent.mkdir()
     path.write_text(json.dumps(made), encoding="utf-8")
-    (found,) = review(find([str(path)]), curriculum.load(), Settings(jobs=1))
+    (found,) = review(find([str(path)]), curriculum.load(), ReviewOptions(jobs=1))
     (one,) = found.notebooks
     assert kinds(one) == {"as given out", "not run since", "not proven"}
     assert (one.trusted, one.numbers, one.best) == (False, (), None)
@@ -159,7 +158,7 @@ def test_a_second_copy_counts_for_nothing(folders, tmp_path):
         path = tmp_path / "two" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes((folders / who / interns.NAME).read_bytes())
-    (found,) = review(find([str(tmp_path / "two")]), curriculum.load(), Settings(jobs=1))
+    (found,) = review(find([str(tmp_path / "two")]), curriculum.load(), ReviewOptions(jobs=1))
     assert (found.solved, found.asked) == (5, 5)
     assert [kinds(one) for one in found.notebooks] == [
         {"clean run"},
@@ -229,7 +228,7 @@ def test_the_command_writes_the_report_and_says_what_it_could_not_read(folders, 
 
 def test_a_second_run_tells_the_edited_outputs_from_the_real_ones(folders):
     chosen = [str(folders / name) for name in ("complete", "by hand", "died")]
-    settings = Settings(rerun=True, timeout=60, jobs=2)
+    settings = ReviewOptions(rerun=True, timeout=60, jobs=2)
     found = review(find(chosen), curriculum.load(), settings)
     whole, forged, died = (one.notebooks[0] for one in found)
     assert kinds(whole) == {"clean run", "reproduced"}

@@ -1,0 +1,241 @@
+"""What the package stored beside outputs: how exercises went, and numbers against their bands."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from course.expected import bands
+from course.review.marks import Mark
+from course.review.stored import Cell, Notebook
+from course.review.texts import Text, quoted, sha256
+
+OUTCOMES = ("correct", "not yet", "not attempted")
+NOT_CHECKED = "not checked"
+# The number of each notebook that answers its question.
+HEADLINES = {
+    "01": "01.decay.validation_loss",
+    "02": "02.largest.mlp",
+    "03": "03.searched.validation_loss",
+    "04": "04.lstm.validation_loss",
+    "05": "05.curve.fine-tuned_30",
+}
+# A number outside its band is stored nowhere but in the error that it raised.
+RAISED = re.compile(r"UnexpectedNumberError: (\d\d\.\S+) is (\S+), and the curriculum expects")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an exercise.
+
+    Args:
+        outcome: correct, not yet, not attempted, or not checked where no result is stored.
+        failed: the names of the checks that failed.
+        said: the text of the check.
+        cell: the index of the check's cell; None if no result is stored.
+        doubt: why the result proves nothing about the answer as it is now; empty if it does.
+        again: the outcome when the check was run again; empty if it wasn't.
+        answer: the digest of the answer's cell; empty if none is stored.
+    """
+
+    exercise: str
+    outcome: str = NOT_CHECKED
+    failed: tuple[str, ...] = ()
+    said: Text | None = None
+    cell: int | None = None
+    doubt: str = ""
+    again: str = ""
+    answer: str = ""
+
+    @property
+    def solved(self) -> bool:
+        """Correct when run again; where it wasn't, correct and proven."""
+        return (self.again or self.outcome) == "correct" and bool(self.again or not self.doubt)
+
+    @property
+    def settled(self) -> bool:
+        """Proven, or found again by a second run."""
+        return not self.doubt or self.again == self.outcome
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number.
+
+    Args:
+        name: its entry in `expected.toml`.
+        verdict: inside, below or above its band, or unknown if `expected.toml` has no such entry.
+        mean, std: over the curriculum's seeds, or the one value where it is exact.
+        low, high: its band, in the number's own unit.
+        cell: the index of its cell.
+    """
+
+    name: str
+    value: float
+    verdict: str
+    cell: int
+    low: float = -math.inf
+    high: float = math.inf
+    mean: float | None = None
+    std: float | None = None
+
+    @property
+    def outside(self) -> bool:
+        return self.verdict in ("below", "above")
+
+    def in_words(self) -> str:
+        if self.verdict == "unknown":
+            return "not in expected.toml"
+        if not self.outside:
+            return "inside its band"
+        beyond = self.low - self.value if self.verdict == "below" else self.value - self.high
+        return f"{self.verdict} its band by {beyond:.3g}"
+
+
+def outcomes(notebook: Notebook, exercises: Iterable[str]) -> list[Outcome]:
+    """The outcome of each exercise, in the order given; if it was checked twice, the last."""
+    last: dict[str, tuple[int, Outcome]] = {}  # by exercise, with the check's execution count
+    for index, cell, output in notebook.published():
+        name = output.metadata.get("exercise")
+        count = cell.count or 0
+        if name and (name not in last or count >= last[name][0]):
+            said = output.texts[0] if output.texts else None
+            last[name] = count, _outcome(notebook, index, cell, output.metadata, said)
+    return [last[name][1] if name in last else Outcome(name) for name in exercises]
+
+
+def _outcome(
+    notebook: Notebook, index: int, check: Cell, stored: dict[str, Any], said: Text | None
+) -> Outcome:
+    answer = stored.get("answer", "")
+    outcome = stored.get("outcome")
+    if outcome not in OUTCOMES:
+        doubt = f"its outcome {quoted(outcome)!r} is none that a check gives"
+    elif check.count is None:
+        doubt = "its check has a result but no count, so the result is from elsewhere"
+    elif outcome == "not attempted" and not answer:
+        doubt = ""
+    else:
+        doubt = _doubt(notebook, answer)
+    return Outcome(
+        exercise=stored["exercise"],
+        outcome=outcome if outcome in OUTCOMES else NOT_CHECKED,
+        failed=tuple(stored.get("failed", ())),
+        said=said,
+        cell=index,
+        doubt=doubt,
+        answer=answer,
+    )
+
+
+def _doubt(notebook: Notebook, answer: str) -> str:
+    """Why no cell as it is now is the answer that was checked; empty if one is."""
+    if not answer:
+        return "its answer was not defined in a cell of the notebook"
+    cells = [cell for _, cell in notebook.code()]
+    homes = [cell for cell in cells if cell.digest == answer]
+    homes = homes or [cell for cell in cells if _as_executed(cell.source) == answer]
+    if not homes:
+        return "its cell was edited after the check, or is gone"
+    return "" if any(cell.count for cell in homes) else "the cell with its answer has not run"
+
+
+def _as_executed(source: str) -> str:
+    """The digest of what IPython runs for a cell: magics become Python, an indent goes."""
+    try:
+        return sha256(TransformerManager().transform_cell(source).strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def contradictions(found: Iterable[tuple[str, Outcome]]) -> dict[tuple[str, str], str]:
+    """Answers that are correct for one intern and not yet for another.
+
+    Args:
+        found: outcomes, each with the intern's name.
+
+    Returns:
+        For each such answer, by exercise and digest, an intern for whom it is not yet right.
+    """
+    correct = set()
+    wrong: dict[tuple[str, str], str] = {}
+    for intern, outcome in found:
+        key = outcome.exercise, outcome.answer
+        if outcome.answer and not outcome.doubt and outcome.outcome == "correct":
+            correct.add(key)
+        if outcome.answer and not outcome.doubt and outcome.outcome == "not yet":
+            wrong.setdefault(key, intern)
+    return {key: intern for key, intern in wrong.items() if key in correct}
+
+
+def marks_of_exercises(found: Iterable[Outcome]) -> list[Mark]:
+    """Exercises with a mistake, and results that don't belong to the answer as it is now."""
+    wrong = [outcome for outcome in found if outcome.outcome == "not yet"]
+    doubtful = [outcome for outcome in found if not outcome.settled]
+    marks = []
+    if wrong:
+        marks.append(Mark("not yet", _names(wrong), _cells(wrong)))
+    if doubtful:
+        text = f"{_names(doubtful)}: {doubtful[0].doubt}"
+        marks.append(Mark("not proven", text, _cells(doubtful)))
+    return marks
+
+
+def _names(found: list[Outcome]) -> str:
+    return ", ".join(outcome.exercise for outcome in found)
+
+
+def _cells(found: list[Outcome]) -> list[int]:
+    return [outcome.cell for outcome in found if outcome.cell]
+
+
+def versions(notebook: Notebook) -> list[str]:
+    """The versions of the package that stored something in the notebook."""
+    stored = (output.metadata.get("version") for _, _, output in notebook.published())
+    return list(dict.fromkeys(quoted(version, 20) for version in stored if version))
+
+
+def numbers(notebook: Notebook) -> list[Number]:
+    """Each number that was checked, in order; if it was checked twice, the last."""
+    found: dict[str, Number] = {}
+    for index, cell in notebook.code():
+        for output in cell.outputs:
+            name, value = output.metadata.get("number"), output.metadata.get("value")
+            raised = RAISED.match(output.texts[0].shown) if output.kind == "error" else None
+            if raised:
+                name, value = raised.groups()
+            if name and value is not None:
+                found[name] = judged(name, value, index)
+    return list(found.values())
+
+
+def judged(name: str, given: float | str, cell: int = 0) -> Number:
+    """A number held against its band in `expected.toml`."""
+    try:
+        value = float(given)
+    except (ValueError, OverflowError):
+        value = math.nan
+    entry: dict[str, Any] | None = bands().get(name)
+    if entry is None:
+        return Number(quoted(name, 60), value, "unknown", cell)
+    exact = entry.get("value")
+    low, high = entry.get("low", exact), entry.get("high", exact)
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    # nan is neither below nor inside
+    verdict = "below" if value < low else "inside" if value <= high else "above"
+    mean = entry.get("mean", exact)
+    return Number(name, value, verdict, cell, low, high, mean, entry.get("std"))
+
+
+def marks_of_numbers(found: Iterable[Number]) -> list[Mark]:
+    outside = [number for number in found if number.outside]
+    if not outside:
+        return []
+    said = [f"{each.name} is {each.value:.6g}, {each.in_words()}" for each in outside[:3]]
+    more = f"; {len(outside) - 3} more" if len(outside) > 3 else ""
+    return [Mark("outside its band", "; ".join(said) + more, [each.cell for each in outside])]
