@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
 from itertools import islice
 
 from nbdime.diffing.generic import compare_strings_approximate
-from nbdime.diffing.snakes import compute_snakes_multilevel
+from nbdime.diffing.snakes import compute_snakes
 
 from course.review.marks import Mark, at_cells
 from course.review.stored import Cell, Notebook
@@ -121,27 +121,28 @@ def marks(found: Comparison) -> Iterator[Mark]:
 def _matched(base: Notebook, own: Notebook) -> tuple[dict[int, int], set[int]]:
     """Pairs of indices, in the submission and in the base, and those of them that were moved."""
     ids = _ids_in_base(base, own)
-    free = {cell.id for cell in base.cells} - set(ids)  # cells that may have been edited
-
-    def same(before: Cell, now: tuple[str, Cell]) -> bool:
-        return before.id == now[0]
+    free = {cell.id for cell in base.cells} - set(ids)  # deleted, or edited and without their ids
 
     def alike(before: Cell, now: tuple[str, Cell]) -> bool:
-        if now[0] or before.id not in free:
-            return same(before, now)
-        sources = before.source[:LOOKED_AT], now[1].source[:LOOKED_AT]
-        return before.kind == now[1].kind and compare_strings_approximate(*sources)
+        id, cell = now
+        if id or before.id not in free or before.kind != cell.kind:
+            return False
+        return compare_strings_approximate(before.source[:LOOKED_AT], cell.source[:LOOKED_AT])
 
-    few = len(free) * ids.count("") <= MOST_PAIRS
-    # nbdime aligns by the last predicate, and what lies between by the one before.
-    runs = compute_snakes_multilevel(
-        base.cells,
-        list(zip(ids, own.cells, strict=True)),
-        [alike, same] if few else [same],
-    )
-    pairs = {now + n + 1: before + n + 1 for before, now, length in runs for n in range(length)}
+    pairs: dict[int, int] = {}
+    aligned = SequenceMatcher(None, [cell.id for cell in base.cells], ids, autojunk=False)
+    for tag, start, end, own_start, own_end in aligned.get_opcodes():
+        if tag == "equal":
+            runs = [(0, 0, end - start)]
+        elif (end - start) * (own_end - own_start) <= MOST_PAIRS:
+            known = list(zip(ids, own.cells, strict=True))[own_start:own_end]
+            runs = compute_snakes(base.cells[start:end], known, alike)
+        else:
+            runs = []
+        for before, now, length in runs:
+            pairs |= {own_start + now + n: start + before + n for n in range(1, length + 1)}
     numbers = {cell.id: number for number, cell in enumerate(base.cells, 1)}
-    # Cells whose order changed can't all be aligned: those left over were moved.
+    # Of cells that changed their order not all can be aligned: those left over were moved.
     moved = {index for index, id in enumerate(ids, 1) if id and index not in pairs}
     return pairs | {index: numbers[ids[index - 1]] for index in moved}, moved
 

@@ -12,6 +12,11 @@ from course.review.stored import Notebook, parse
 from course.review.submissions import Source
 from course.review.texts import sha256
 
+TINY = (  # a picture of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
+
 
 def code(
     source: str, *outputs: dict[str, Any], count: int | None = 1, tags: tuple[str, ...] = (), id=""
@@ -28,7 +33,6 @@ def code(
 
 def text(source: str, id="") -> dict[str, Any]:
     return {"cell_type": "markdown", "id": id or _id(source), "metadata": {}, "source": source}
-
 
 
 def _id(source: str) -> str:

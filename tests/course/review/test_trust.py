@@ -132,7 +132,7 @@ def test_output_without_a_count_is_a_cell_that_never_ended():
 
 
 def test_more_than_a_megabyte_of_output_is_marked():
-    made = notebook(code("1", printed("x" * 1_000_001)), code("2", printed("x" * 10**6), count=2))
+    made = notebook(code("1", printed("x" * 1_000_001)), code("2", printed("x" * 990_000), count=2))
     assert found(made) == {"clean run": [], "large output": [1]}
 
 
