@@ -107,14 +107,12 @@ def test_the_mark_names_the_cell_that_ran_later():
     assert said["out of order"] == "in order except for cell 1"
 
 
-def test_a_cell_of_an_earlier_session_is_stale_where_counts_meet():
-    made = notebook(code("a = 1", count=3), code("print(a)", count=3))
-    assert found(made)["stale"] == [2]
-
-
-def test_a_cell_that_ran_again_after_what_it_needs_is_not_stale():
-    made = notebook(code("a = 1", count=7), code("b = a", count=8), code("c = 1", count=3))
-    assert "stale" not in found(made)
+@pytest.mark.parametrize(
+    ("first", "second", "stale"), [(3, 3, [2]), (9, 2, [2]), (7, 8, []), (1, 2, [])]
+)
+def test_a_cell_is_stale_where_what_it_uses_has_the_same_or_a_later_count(first, second, stale):
+    made = notebook(code("a = 1", count=first), code("b = a", count=second), code("c", count=4))
+    assert found(made).get("stale", []) == stale
 
 
 def test_an_error_counts_unless_the_cell_is_meant_to_raise():
@@ -144,7 +142,7 @@ def test_a_source_that_does_not_parse_makes_nothing_stale(source):
     assert "stale" not in found(made)
 
 
-def test_places_are_said_in_few_words():
+def test_cells_are_named_in_few_words():
     assert at_cells([4]) == "cell 4"
     assert at_cells([4, 5, 7, 8, 9]) == "cells 4, 5, 7 to 9"
     assert at_cells(range(1, 99, 2)) == "49 cells from 1 to 97"
