@@ -30,23 +30,14 @@ Line = tuple[str, str]  # " ", "-", "+" or "⋯" (something is left out), and a 
 
 @dataclass(frozen=True)
 class Change:
-    """A cell that differs from the curriculum.
+    """A cell that differs from the curriculum."""
 
-    Args:
-        how: added, edited, moved, deleted, or tagged where only its tags differ.
-        index: of the cell in the submission, counted from 1; None if it was deleted.
-        base: the index of the cell in the curriculum; None if it was added.
-        cell: as submitted, or as it was before it was deleted.
-        lines: the difference between the sources; empty if they are equal.
-        tags: the cell's tags before and now, where they differ.
-    """
-
-    how: str
-    index: int | None
-    base: int | None
-    cell: Cell
-    lines: tuple[Line, ...] = ()
-    tags: tuple[str, str] | None = None
+    how: str  # added, edited, moved, deleted, or tagged where only its tags differ
+    index: int | None  # in the submission, counted from 1; None if it was deleted
+    base: int | None  # its index in the curriculum; None if it was added
+    cell: Cell  # as submitted, or as it was before it was deleted
+    lines: tuple[Line, ...] = ()  # the difference between the sources; empty if they are equal
+    tags: tuple[str, str] | None = None  # before and now, where they differ
 
 
 @dataclass(frozen=True)

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
 from course.review import git
-from course.review.stored import MOST_BYTES, Notebook, UnreadableError, parse
+from course.review.stored import Notebook, UnreadableError, parse
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NUMBERED = "[0-9][0-9]_*.ipynb"
 LEAST_SHARED = 0.1  # of its cells, for a notebook to be one of the curriculum's
 MOST_VERSIONS = 30  # how far back an earlier version of a notebook is looked for
-Version = tuple[str, str, bytes]  # the commit of an earlier version, its day and its content
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A notebook of the curriculum, in one of its versions.
+    """A notebook of the curriculum, in one of its versions."""
 
-    Args:
-        number: such as "01".
-        name: its file's name.
-        commit, day: of an earlier version; empty for today's.
-    """
-
-    number: str
-    name: str
+    number: str  # such as "01"
+    name: str  # of its file
     notebook: Notebook
-    commit: str = ""
-    day: str = ""
+    commit: str = ""  # of an earlier version
+    day: str = ""  # of that commit
 
     @cached_property
     def sources(self) -> Counter[str]:
@@ -101,67 +92,35 @@ class Curriculum:
 
 
 def load(where: str | Path = NOTEBOOKS) -> Curriculum:
-    """The curriculum in a folder or at a git ref (`git:main`), with its earlier versions.
+    """The curriculum in a folder, with the earlier versions that git has of it.
 
     Raises:
         ValueError: there are no numbered notebooks; or their exercises are solved or their outputs
-            cleared, so that nothing can be compared with them; or git can't read them.
+            cleared, so that nothing can be compared with them.
     """
-    text = str(where)
-    read = _at_ref(text.removeprefix("git:")) if text.startswith("git:") else _in_folder(Path(text))
-    lessons, earlier = [], {}
-    for lesson, versions in read:
-        _refuse_answers(lesson, text)
-        lessons.append(lesson)
-        earlier[lesson.number] = tuple(_distinct(lesson, versions))
+    lessons = [
+        Lesson(path.name[:2], path.name, parse(path.read_bytes()))
+        for path in sorted(Path(where).glob(NUMBERED))
+    ]
     if not lessons:
-        raise ValueError(f"{text} holds no notebooks of the curriculum; use --curriculum FOLDER")
+        raise ValueError(f"{where} holds no notebooks of the curriculum; use --curriculum FOLDER")
+    for lesson in lessons:
+        asks = any("= exercise(" in cell.source for _, cell in lesson.notebook.code())
+        stored = [output.metadata.get("outcome") for _, _, output in lesson.notebook.published()]
+        if (asks and not lesson.exercises) or {"correct", "not yet"} & set(stored):
+            raise ValueError(
+                f"{where} is not the curriculum as it is given out: {lesson.name} stores answers "
+                "to its exercises, or its outputs were cleared. Bring it back with git restore or "
+                "git switch main, or name another folder with --curriculum"
+            )
+    earlier = {lesson.number: tuple(_earlier(lesson, Path(where))) for lesson in lessons}
     return Curriculum(tuple(lessons), earlier)
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[Lesson, Iterable[Version]]]:
-    try:
-        prefix = git.run(folder, "rev-parse", "--show-prefix").decode().strip()
-        git.commit_of(folder, "HEAD")
-    except git.GitError:  # no repository, no commit yet, or no git: there are no earlier versions
-        prefix = None
-    for path in sorted(folder.glob(NUMBERED)):
-        lesson = Lesson(path.name[:2], path.name, parse(path.read_bytes()))
-        in_git = prefix is not None
-        yield lesson, git.history(folder, f"{prefix}{path.name}", MOST_VERSIONS) if in_git else ()
-
-
-def _at_ref(ref: str) -> Iterator[tuple[Lesson, Iterable[Version]]]:
-    here = Path()
-    commit = git.commit_of(here, ref)
-    for path, blob in sorted(git.notebooks(here, commit).items()):
-        name = path.rpartition("/")[2]
-        if fnmatch(name, NUMBERED):
-            lesson = Lesson(name[:2], name, parse(git.content(here, blob, MOST_BYTES)))
-            yield lesson, git.history(here, path, MOST_VERSIONS, commit)
-
-
-def _refuse_answers(lesson: Lesson, where: str) -> None:
-    """Refuse a notebook that isn't as it is given out: nothing could be compared with it."""
-    asks = any("= exercise(" in cell.source for _, cell in lesson.notebook.code())
-    if asks and not lesson.exercises:
-        raise ValueError(
-            f"{where} is not the curriculum as it is given out: {lesson.name} stores no results of "
-            "its exercises. Were its outputs cleared? git restore brings them back"
-        )
-    for _, _, output in lesson.notebook.published():
-        outcome = output.metadata.get("outcome", "not attempted")
-        if outcome != "not attempted":
-            raise ValueError(
-                f"{where} is not the curriculum as it is given out: {output.metadata['exercise']} "
-                f"is {outcome} there. Use the branch or folder that is: --curriculum git:main"
-            )
-
-
-def _distinct(today: Lesson, versions: Iterable[Version]) -> list[Lesson]:
+def _earlier(today: Lesson, folder: Path) -> list[Lesson]:
     """The earlier versions whose cells differ from today's and from the next newer version's."""
     found = [today]
-    for commit, day, content in versions:
+    for commit, day, content in git.history(folder / today.name, MOST_VERSIONS):
         try:
             version = replace(today, notebook=parse(content), commit=commit, day=day)
         except UnreadableError:

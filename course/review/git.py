@@ -76,15 +76,13 @@ def content(folder: Path, blob: str, most: int) -> bytes:
     return run(folder, "cat-file", "blob", blob)
 
 
-def history(
-    folder: Path, path: str, most: int, commit: str = "HEAD"
-) -> Iterator[tuple[str, str, bytes]]:
-    """The committed versions of a file, newest first: commit, day and content.
-
-    Args:
-        path: from the repository's top.
-    """
+def history(path: Path, most: int) -> Iterator[tuple[str, str, bytes]]:
+    """The last committed versions of a file, newest first: commit, day and content."""
     options = ("-m", "--first-parent", f"-{most}", "--diff-filter=AM", "--format=%h %cs")
-    for line in run(folder, "log", *options, commit, "--", f":/{path}").decode().splitlines():
-        name, day = line.split()
-        yield name, day, run(folder, "show", f"{name}:{path}")
+    try:
+        listed = run(path.parent, "log", *options, "--", path.name).decode()
+    except GitError:  # no repository, no commit yet, or no git
+        return
+    for line in listed.splitlines():
+        commit, day = line.split()
+        yield commit, day, run(path.parent, "show", f"{commit}:./{path.name}")

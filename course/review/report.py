@@ -21,7 +21,6 @@ from course.review.results import (
     HEADLINES,
     Number,
     Outcome,
-    contradictions,
     marks_of_exercises,
     marks_of_numbers,
     numbers,
@@ -46,34 +45,23 @@ class ReviewOptions:
 
 @dataclass(frozen=True)
 class NotebookReview:
-    """What was found in one notebook.
+    """What was found in one notebook."""
 
-    Args:
-        name: its file's name.
-        lesson, title: of the curriculum's notebook that it was made from; empty if of none.
-        marks: what to know, the most urgent first.
-        cells, ran: how many cells have code, and how many of those have run.
-        versions: of the package, that stored results in it.
-        answers: for the index of each answer's cell, its exercise.
-        errors: the cells that ended in an error, with their indices.
-        best: the number that answers the notebook's question.
-    """
-
-    name: str
-    lesson: str = ""
-    title: str = ""
-    marks: tuple[Mark, ...] = ()
-    cells: int = 0
-    ran: int = 0
-    versions: tuple[str, ...] = ()
+    name: str  # of its file
+    lesson: str = ""  # the number of the curriculum's notebook that it was made from, if any
+    title: str = ""  # of that
+    marks: tuple[Mark, ...] = ()  # the most urgent first
+    cells: int = 0  # with code
+    ran: int = 0  # cells
+    versions: tuple[str, ...] = ()  # of the package, that stored results in it
     exercises: tuple[Outcome, ...] = ()
     numbers: tuple[Number, ...] = ()
     missing_numbers: tuple[str, ...] = ()
     changes: Comparison = field(default_factory=Comparison)
-    answers: dict[int, str] = field(default_factory=dict)
-    errors: tuple[tuple[int, Cell], ...] = ()
+    answers: dict[int, str] = field(default_factory=dict)  # by the cell's index: the exercise
+    errors: tuple[tuple[int, Cell], ...] = ()  # cells that ended in an error
     again: Rerun | None = None
-    best: Number | None = None
+    best: Number | None = None  # the number that answers the notebook's question
 
     @property
     def readable(self) -> bool:
@@ -116,12 +104,13 @@ def review(
     for submission in submissions:
         own = [next(reviews) for _ in submission.notebooks]
         found.append(Reviewed(submission, tuple(_without_copies(own, curriculum))))
-    wrong = contradictions(
-        (one.submission.intern, outcome)
+    wrong = {
+        (outcome.exercise, outcome.answer): one.submission.intern
         for one in found
         for each in one.notebooks
         for outcome in each.exercises
-    )
+        if outcome.outcome == "not yet" and outcome.answer and not outcome.doubt
+    }
     return [
         replace(one, notebooks=tuple(_contradicted(each, wrong) for each in one.notebooks))
         for one in found
@@ -256,7 +245,8 @@ def _in_processes(
     sources: Sequence[Source], curriculum: Curriculum, options: ReviewOptions
 ) -> Iterator[NotebookReview]:
     """The review of each notebook, in order; none can take down the review of the others."""
-    jobs = min(options.jobs, len(sources))
+    # To start a process takes as long as to read some dozens of notebooks.
+    jobs = min(options.jobs, len(sources) if options.rerun else len(sources) // 50)
     if jobs <= 1:
         yield from (review_notebook(source, curriculum, options) for source in sources)
         return

@@ -42,18 +42,12 @@ QUIET.propagate = False
 
 @dataclass(frozen=True)
 class Rerun:
-    """How a second run went.
+    """How a second run went."""
 
-    Args:
-        notebook: as it came out.
-        verdicts: for each code cell, by its index: the same, close, differs, not compared or not
-            reached.
-        problem: why it did not reach the end; empty if it did.
-    """
-
-    notebook: Notebook
+    notebook: Notebook  # as it came out
+    # for each cell, by its index: the same, close, differs, not compared or not reached
     verdicts: dict[int, str]
-    problem: str
+    problem: str  # why it did not reach the end
     seconds: float
 
     def cells(self, *verdicts: str) -> list[int]:
@@ -187,12 +181,7 @@ def checked_again(before: list[Outcome], again: Rerun) -> list[Outcome]:
 
 
 def marks(again: Rerun, exercises: list[Outcome]) -> list[Mark]:
-    """What a second run says about the first.
-
-    Args:
-        again: the second run.
-        exercises: outcomes from `checked_again`.
-    """
+    """What a second run says about the first; the exercises are from `checked_again`."""
     found = []
     differing = again.cells("differs")
     refuted = [

@@ -31,26 +31,16 @@ RAISED = re.compile(r"UnexpectedNumberError: (\d\d\.\S+) is (\S+), and the curri
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an exercise.
-
-    Args:
-        outcome: correct, not yet, not attempted, or not checked where no result is stored.
-        failed: the names of the checks that failed.
-        said: the text of the check.
-        cell: the index of the check's cell; None if no result is stored.
-        doubt: why the result proves nothing about the answer as it is now; empty if it does.
-        again: the outcome when the check was run again; empty if it wasn't.
-        answer: the digest of the answer's cell; empty if none is stored.
-    """
+    """What became of an exercise."""
 
     exercise: str
-    outcome: str = NOT_CHECKED
-    failed: tuple[str, ...] = ()
-    said: Text | None = None
-    cell: int | None = None
-    doubt: str = ""
-    again: str = ""
-    answer: str = ""
+    outcome: str = NOT_CHECKED  # or one of OUTCOMES
+    failed: tuple[str, ...] = ()  # the names of the checks that failed
+    said: Text | None = None  # what the check said
+    cell: int | None = None  # the index of the check's cell; None if no result is stored
+    doubt: str = ""  # why the result proves nothing about the answer as it is now
+    again: str = ""  # the outcome when the check was run again
+    answer: str = ""  # the digest of the answer's cell
 
     @property
     def solved(self) -> bool:
@@ -65,20 +55,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Number:
-    """A measured number.
-
-    Args:
-        name: its entry in `expected.toml`.
-        verdict: inside, below or above its band, or unknown if `expected.toml` has no such entry.
-        mean, std: over the curriculum's seeds, or the one value where it is exact.
-        low, high: its band, in the number's own unit.
-        cell: the index of its cell.
-    """
+    """A measured number, with its band and its mean over seeds from `expected.toml`."""
 
     name: str
     value: float
-    verdict: str
-    cell: int
+    verdict: str  # inside, below, above, or unknown without an entry in `expected.toml`
+    cell: int  # the index of its cell
     low: float = -math.inf
     high: float = math.inf
     mean: float | None = None
@@ -151,26 +133,6 @@ def _as_executed(source: str) -> str:
         return sha256(TransformerManager().transform_cell(source).strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-
-
-def contradictions(found: Iterable[tuple[str, Outcome]]) -> dict[tuple[str, str], str]:
-    """Answers that are correct for one intern and not yet for another.
-
-    Args:
-        found: outcomes, each with the intern's name.
-
-    Returns:
-        For each such answer, by exercise and digest, an intern for whom it is not yet right.
-    """
-    correct = set()
-    wrong: dict[tuple[str, str], str] = {}
-    for intern, outcome in found:
-        key = outcome.exercise, outcome.answer
-        if outcome.answer and not outcome.doubt and outcome.outcome == "correct":
-            correct.add(key)
-        if outcome.answer and not outcome.doubt and outcome.outcome == "not yet":
-            wrong.setdefault(key, intern)
-    return {key: intern for key, intern in wrong.items() if key in correct}
 
 
 def marks_of_exercises(found: Iterable[Outcome]) -> list[Mark]:

@@ -1,8 +1,7 @@
 """A notebook as it is stored: read with nbformat, never executed.
 
-A submission is somebody else's data. What isn't a valid notebook is refused with the reason
-(`UnreadableError`). Of a valid one only what a report shows is kept, so that hundreds fit into
-memory: long texts are cut.
+What isn't a valid notebook is refused with the reason (`UnreadableError`). Of a valid one only what
+a report shows is kept, with long texts cut, so that hundreds fit into memory.
 """
 
 from __future__ import annotations
@@ -34,40 +33,27 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a cell.
+    """One output of a cell."""
 
-    Args:
-        kind: stdout, stderr, display_data, execute_result or error.
-        texts: its texts, the plain one first. Of an error: its last line, then the traceback.
-        pictures: the MIME type and the base64 text of each picture.
-        metadata: what the package stored with it, such as the outcome of an exercise.
-    """
-
-    kind: str
-    texts: tuple[Text, ...] = ()
-    pictures: tuple[tuple[str, str], ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
+    kind: str  # stdout, stderr, display_data, execute_result or error
+    texts: tuple[Text, ...] = ()  # the plain one first; of an error its last line, the traceback
+    pictures: tuple[tuple[str, str], ...] = ()  # MIME types and base64 texts
+    metadata: dict[str, Any] = field(default_factory=dict)  # stored by the package, as for `expect`
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell, of which `left_out` outputs are too many to show.
-
-    Args:
-        count: its execution count; None if it has not run.
-        size: characters of its outputs as stored.
-        outputs_digest: of all outputs, whether they are shown or not.
-    """
+    """A cell."""
 
     id: str
     kind: str  # code, markdown or raw
     source: str
     tags: tuple[str, ...] = ()
-    count: int | None = None
+    count: int | None = None  # its execution count; None if it has not run
     outputs: tuple[Output, ...] = ()
-    left_out: int = 0
-    size: int = 0
-    outputs_digest: str = ""
+    left_out: int = 0  # outputs that are too many to show
+    size: int = 0  # characters of all its outputs as stored
+    outputs_digest: str = ""  # of all its outputs
 
     @property
     def digest(self) -> str:
@@ -117,12 +103,8 @@ def read(content: bytes) -> nbformat.NotebookNode:
         UnreadableError: it isn't a notebook; the message says why.
     """
     if len(content) > MOST_BYTES:
-        raise UnreadableError(
-            f"it holds {len(content) / 1e6:,.0f} MB; more than {MOST_BYTES / 1e6:,.0f} are not read"
-        )
+        raise UnreadableError(f"it holds more than {MOST_BYTES / 1e6:,.0f} MB")
     text = content.decode("utf-8-sig", errors="replace")
-    if not text.strip():
-        raise UnreadableError("the file is empty")
     try:
         stored = json.loads(text)
     except RecursionError:
@@ -130,15 +112,14 @@ def read(content: bytes) -> nbformat.NotebookNode:
     except ValueError as error:
         hint = "" if text.rstrip().endswith("}") else "it is cut off; "
         hint = "it holds the marks of a merge conflict; " if CONFLICT.search(text) else hint
+        hint = hint if text.strip() else "the file is empty; "
         raise UnreadableError(f"{hint}it holds no JSON: {quoted(error)}") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("cells"), list):
         old = isinstance(stored, dict) and "worksheets" in stored
         remedy = ": its format is older than 4; open and save it in JupyterLab" if old else ""
         raise UnreadableError(f"it is JSON, but not a notebook with cells{remedy}")
     if len(stored["cells"]) > MOST_CELLS:
-        raise UnreadableError(
-            f"it has {len(stored['cells']):,} cells; more than {MOST_CELLS:,} are not read"
-        )
+        raise UnreadableError(f"it has more than {MOST_CELLS:,} cells")
     try:
         notebook = nbformat.v4.reads(text)
         notebook.nbformat_minor = max(5, notebook.nbformat_minor)  # since 4.5 cells have ids

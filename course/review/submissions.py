@@ -74,33 +74,22 @@ def _of_ref(argument: str, repository: Path) -> Submission:
 def _of_path(argument: str) -> Submission:
     """A notebook, or those of a folder or of its `notebooks/`, as a clone has them."""
     path = Path(argument)
-    try:
-        is_folder = path.is_dir()
-        folder = path if is_folder else path.parent
-        named = folder.resolve()
-        intern = one_line(named.parent.name if named.name == "notebooks" else named.name)
-        if not is_folder:
-            return Submission(intern, one_line(str(folder)), (_source(path),))
-        inner = folder / "notebooks"
-        paths = _notebooks(folder) or ([] if inner.is_symlink() else _notebooks(inner))
-        below = [] if paths else [p.name for p in sorted(folder.iterdir()) if _holds_notebooks(p)]
-    except OSError as error:  # a name that is too long, or a folder that may not be read
-        return Submission("(unknown)", one_line(argument), problem=f"it can't be read: {error}")
-    problem = ""
-    if not paths:
-        problem = "the folder holds no notebooks (.ipynb)"
-        problem += f"; its folders {', '.join(below[:5])} hold some: name those" if below else ""
-    return Submission(intern, one_line(argument), tuple(map(_source, paths)), one_line(problem))
+    folder = path if path.is_dir() else path.parent
+    named = folder.resolve()
+    intern = one_line(named.parent.name if named.name == "notebooks" else named.name)
+    where = one_line(str(folder))
+    if folder != path:
+        return Submission(intern, where, (_source(path),))
+    paths = _notebooks(folder) or _notebooks(folder / "notebooks")
+    problem = "" if paths else "the folder holds no notebooks (.ipynb)"
+    below = sorted({one_line(each.parent.name) for each in folder.glob("*/*.ipynb")})
+    if below and not paths:
+        problem += f"; its folders {', '.join(below[:5])} hold some: name those"
+    return Submission(intern, where, tuple(map(_source, paths)), problem)
 
 
 def _notebooks(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.suffix == ".ipynb" and p.name[0] != ".")
-
-
-def _holds_notebooks(folder: Path) -> bool:
-    return folder.is_dir() and bool(_notebooks(folder) or _notebooks(folder / "notebooks"))
+    return sorted(path for path in folder.glob("*.ipynb") if path.name[0] != ".")
 
 
 def _source(path: Path) -> Source:

@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from course.review.marks import Mark, at_cells
-from course.review.names import defined, imports, used
+from course.review.names import defined, imported, used
 from course.review.stored import Cell, Notebook
 from course.review.texts import quoted
 
 LARGE = 1_000_000  # characters of output in one cell
 LONGEST_SOURCE = 20_000  # characters of a cell that is searched for names
-LONGEST_NOTEBOOK = 500_000  # and of all its cells
 OF_IPYTHON = {"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___", "_ih", "_oh"}
 NUMBERED_OUTPUT = re.compile(r"_i?\d+")  # IPython keeps outputs and inputs by their counts
 # Through these a cell may define anything.
@@ -104,9 +103,9 @@ def _out_of_order(ran: list[tuple[int, Cell]]) -> list[int]:
 class Names(NamedTuple):
     """The names that a cell takes from other cells, those it defines, and those it imports."""
 
-    uses: frozenset[str]
-    defines: frozenset[str]
-    imports: frozenset[str]
+    uses: set[str]
+    defines: set[str]
+    imports: set[str]
 
 
 @lru_cache(maxsize=1000)  # most cells are the curriculum's
@@ -115,12 +114,7 @@ def _names(source: str) -> Names | None:
     if len(source) > LONGEST_SOURCE:
         return None
     try:
-        imported = {
-            alias.asname or alias.name.split(".")[0]
-            for statement in imports(source)
-            for alias in statement.names
-        }
-        return Names(frozenset(used(source)), frozenset(defined(source)), frozenset(imported))
+        return Names(used(source), defined(source), imported(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -131,8 +125,6 @@ def _stale(ran: Sequence[tuple[int, Cell]]) -> dict[int, int]:
     Returns:
         For each such cell the latest cell above that it should have waited for, by their indices.
     """
-    if sum(len(cell.source) for _, cell in ran) > LONGEST_NOTEBOOK:
-        return {}
     latest: dict[str, tuple[int, int]] = {}  # for each name: the count and the cell that made it
     found = {}
     for index, cell in ran:
@@ -153,8 +145,6 @@ def _missing(code: Sequence[tuple[int, Cell]]) -> dict[str, list[int]]:
 
     Empty if a cell can't be parsed, or may define anything.
     """
-    if sum(len(cell.source) for _, cell in code) > LONGEST_NOTEBOOK:
-        return {}
     known = {*vars(builtins), *OF_IPYTHON, "__name__", "__file__"}
     for _, cell in code:
         names = _names(cell.source)

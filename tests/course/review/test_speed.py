@@ -1,4 +1,4 @@
-"""A hundred submissions of six notebooks, each with changes: how long and how much memory."""
+"""A hundred submissions of every notebook, each with changes: how long and how much memory."""
 
 import json
 import random
@@ -7,16 +7,18 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from tests.course.review.interns import NOTEBOOKS
 
-SECONDS = 60
+SECONDS = 60  # on two free cores
 BYTES = 1e9
 
 
-def test_a_hundred_submissions_of_six_notebooks_take_less_than_a_minute_and_a_gigabyte(tmp_path):
+@pytest.mark.slow
+def test_a_hundred_submissions_of_every_notebook_take_less_than_a_minute_and_a_gigabyte(tmp_path):
     curriculum = {p.name: p.read_text(encoding="utf-8") for p in NOTEBOOKS.glob("[0-9]*.ipynb")}
-    assert len(curriculum) == 6
+    assert len(curriculum) >= 6
     generator = random.Random(0)
     for number in range(100):
         folder = tmp_path / f"intern {number}"
@@ -31,8 +33,8 @@ def test_a_hundred_submissions_of_six_notebooks_take_less_than_a_minute_and_a_gi
             mine = cells[-1] | {"source": f"my {number} words"}
             cells.insert(generator.randrange(len(cells)), mine)
             if number % 4 == 0:  # some editors give every cell a new id
-                for place, cell in enumerate(cells):
-                    cell["id"] = f"cell{place}"
+                for index, cell in enumerate(cells):
+                    cell["id"] = f"cell{index}"
             (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
     command = [sys.executable, "-m", "course", "review", *map(str, tmp_path.iterdir())]
     command += ["--jobs", "2", "--html", str(tmp_path / "report.html")]

@@ -27,7 +27,7 @@ DEEP = '{"cells": [{"cell_type": "code", "outputs": ' + "[" * 200_000 + "]" * 20
         (stored({"cell_type": "video"}), "it isn't a valid notebook"),
         (stored(7), "it isn't a valid notebook"),
         (DEEP.encode(), "nested too deeply"),
-        (json.dumps({"cells": [{}] * 1001}).encode(), "it has 1,001 cells; more than 1,000"),
+        (json.dumps({"cells": [{}] * 1001}).encode(), "it has more than 1,000 cells"),
         (b'{"cells": ' + b"9" * 5000 + b"}", "it holds no JSON"),
         (stored(code("x", count="7")), "it isn't a valid notebook: '7' is not of type 'integer'"),
         (stored(code("x") | {"source": None}), "it isn't a valid notebook: None is not valid"),
@@ -42,7 +42,7 @@ def test_what_is_not_a_notebook_is_refused_with_the_reason(content, reason):
 
 def test_a_file_too_large_to_read_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 100)
-    with pytest.raises(UnreadableError, match="are not read"):
+    with pytest.raises(UnreadableError, match="it holds more than"):
         parse(b" " * 101)
 
 
@@ -111,14 +111,14 @@ STRANGE = {
 }
 
 
-def test_strange_notebooks_are_reviewed_with_others_in_processes_and_written(tmp_path):
+def test_strange_notebooks_are_reviewed_with_others_and_written(tmp_path):
     for who, cell in STRANGE.items():
         write(tmp_path / who / "00_x.ipynb", stored(code("x = 1"), cell))
     files = ("--html", str(tmp_path / "r.html"), "--json", str(tmp_path / "r.json"))
     folders = [str(tmp_path / who) for who in STRANGE]
-    assert main(["review", *folders, "--jobs", "2", *files]) == 1
+    assert main(["review", *folders, *files]) == 1
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["submissions"]
+    data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     unreadable = [
         one["intern"] for one in data if "unreadable" in str(one["notebooks"][0]["marks"])
     ]

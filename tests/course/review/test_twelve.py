@@ -33,7 +33,7 @@ EXPECTED = {  # the marks, and how many exercises are solved
 def folders(tmp_path_factory) -> Path:
     """A folder for each of the twelve."""
     top = tmp_path_factory.mktemp("submissions")
-    for name, content in interns.twelve(interns.complete(), interns.half_done()).items():
+    for name, content in interns.twelve(*interns.complete_and_half_done()).items():
         write(top / name / interns.NAME, content)
     return top
 
@@ -185,7 +185,7 @@ def test_the_command_writes_the_report_and_says_what_it_could_not_read(
     assert "complete (" in said.out
     assert (tmp_path / "r.html").stat().st_size < 500_000
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
-    by_intern = {each["intern"]: each["notebooks"][0] for each in data["submissions"]}
+    by_intern = {each["intern"]: each["notebooks"][0] for each in data}
     assert set(by_intern) == set(EXPECTED)
     assert sum(each["solved"] for each in by_intern["complete"]["exercises"]) == 5
 
