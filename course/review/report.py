@@ -31,7 +31,15 @@ from course.review.stored import Cell, Notebook, UnreadableError, parse
 from course.review.submissions import Source, Submission
 
 # A submission can hold anything: whatever happens with one, the others get their report.
-UNFORESEEN = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+UNFORESEEN = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -84,14 +92,6 @@ class Reviewed:
 
     submission: Submission
     notebooks: tuple[NotebookReview, ...]
-
-    @property
-    def solved(self) -> int:
-        return sum(each.solved for each in self.notebooks)
-
-    @property
-    def asked(self) -> int:
-        return sum(len(each.exercises) for each in self.notebooks)
 
 
 def review(
@@ -162,8 +162,6 @@ def review_notebook(
         return replace(found, exercises=exercises, again=again, marks=most_urgent_first(marks))
     except (UnreadableError, GitError) as error:
         problem = str(error)
-    except MemoryError:
-        problem = "it does not fit into memory"
     except UNFORESEEN as error:
         problem = f"its review failed ({type(error).__name__}), which is a mistake of this tool"
     return _unread(source, curriculum, problem)

@@ -83,45 +83,34 @@ def outcomes(notebook: Notebook, exercises: Iterable[str]) -> list[Outcome]:
     """The outcome of each exercise, in the order given; if it was checked twice, the last."""
     last: dict[str, tuple[int, Outcome]] = {}  # by exercise, with the check's execution count
     for index, cell, output in notebook.published():
-        name = output.metadata.get("exercise")
-        count = cell.count or 0
+        stored, count = output.metadata, cell.count or 0
+        name, outcome = stored.get("exercise"), stored.get("outcome")
         if name and (name not in last or count >= last[name][0]):
-            said = output.texts[0] if output.texts else None
-            last[name] = count, _outcome(notebook, index, cell, output.metadata, said)
+            found = Outcome(
+                exercise=name,
+                outcome=outcome if outcome in OUTCOMES else NOT_CHECKED,
+                failed=tuple(stored.get("failed", ())),
+                said=output.texts[0] if output.texts else None,
+                cell=index,
+                doubt=_doubt(notebook, cell, outcome, stored.get("answer", "")),
+                answer=stored.get("answer", ""),
+            )
+            last[name] = count, found
     return [last[name][1] if name in last else Outcome(name) for name in exercises]
 
 
-def _outcome(
-    notebook: Notebook, index: int, check: Cell, stored: dict[str, Any], said: Text | None
-) -> Outcome:
-    answer = stored.get("answer", "")
-    outcome = stored.get("outcome")
-    if outcome not in OUTCOMES:
-        doubt = f"its outcome {quoted(outcome)!r} is none that a check gives"
-    elif check.count is None:
-        doubt = "its check has a result but no count, so the result is from elsewhere"
-    elif outcome == "not attempted" and not answer:
-        doubt = ""
-    else:
-        doubt = _doubt(notebook, answer)
-    return Outcome(
-        exercise=stored["exercise"],
-        outcome=outcome if outcome in OUTCOMES else NOT_CHECKED,
-        failed=tuple(stored.get("failed", ())),
-        said=said,
-        cell=index,
-        doubt=doubt,
-        answer=answer,
-    )
-
-
-def _doubt(notebook: Notebook, answer: str) -> str:
-    """Why no cell as it is now is the answer that was checked; empty if one is."""
-    if not answer:
-        return "its answer was not defined in a cell of the notebook"
+def _doubt(notebook: Notebook, check: Cell, outcome: str | None, answer: str) -> str:
+    """Why a result proves nothing about the answer as it is now; empty if it does."""
     cells = [cell for _, cell in notebook.code()]
     homes = [cell for cell in cells if cell.digest == answer]
-    homes = homes or [cell for cell in cells if _as_executed(cell.source) == answer]
+    homes = homes or [cell for cell in cells if answer and _as_executed(cell.source) == answer]
+    if outcome not in OUTCOMES:
+        return f"its outcome {quoted(outcome)!r} is none that a check gives"
+    if check.count is None:
+        return "its check has a result but no count, so the result is from elsewhere"
+    if not answer:
+        found = outcome == "not attempted"
+        return "" if found else "its answer was not defined in a cell of the notebook"
     if not homes:
         return "its cell was edited after the check, or is gone"
     return "" if any(cell.count for cell in homes) else "the cell with its answer has not run"
@@ -140,20 +129,12 @@ def marks_of_exercises(found: Iterable[Outcome]) -> list[Mark]:
     wrong = [outcome for outcome in found if outcome.outcome == "not yet"]
     doubtful = [outcome for outcome in found if not outcome.settled]
     marks = []
-    if wrong:
-        marks.append(Mark("not yet", _names(wrong), _cells(wrong)))
-    if doubtful:
-        text = f"{_names(doubtful)}: {doubtful[0].doubt}"
-        marks.append(Mark("not proven", text, _cells(doubtful)))
+    for kind, outcomes in (("not yet", wrong), ("not proven", doubtful)):
+        if outcomes:
+            names = ", ".join(outcome.exercise for outcome in outcomes)
+            text = names if kind == "not yet" else f"{names}: {doubtful[0].doubt}"
+            marks.append(Mark(kind, text, [each.cell for each in outcomes if each.cell]))
     return marks
-
-
-def _names(found: list[Outcome]) -> str:
-    return ", ".join(outcome.exercise for outcome in found)
-
-
-def _cells(found: list[Outcome]) -> list[int]:
-    return [outcome.cell for outcome in found if outcome.cell]
 
 
 def versions(notebook: Notebook) -> list[str]:

@@ -29,7 +29,7 @@ def complete_and_half_done() -> tuple[dict[str, Any], dict[str, Any]]:
     """All exercises solved; and two of them, one wrong, two not begun. One run gives both."""
     filled = fill(nbformat.read(NOTEBOOKS / NAME, as_version=4), exercises("00"))
     check = next(cell for cell in filled.cells if 'exercise("00.lengths")' in cell.source)
-    filled.cells += [nbformat.v4.new_code_cell(WRONG_LENGTHS), nbformat.from_dict(check)]
+    filled.cells += [nbformat.v4.new_code_cell(s) for s in (WRONG_LENGTHS, check.source)]
     done = execute(NOTEBOOKS / NAME, 120, filled)
     assert not done.error, done.error
     whole = json.loads(nbformat.writes(done.notebook))

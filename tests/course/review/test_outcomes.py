@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from course.review.results import contradictions, marks_of_exercises, outcomes
+from course.review.results import marks_of_exercises, outcomes
 from course.review.texts import sha256
 from tests.course.review.makers import code, notebook, shown
 
@@ -42,16 +42,6 @@ def test_other_results_are_not_proven_and_not_solved(cells, doubt):
     assert doubt in found.doubt
     assert not found.solved
     assert marks_of_exercises([found])[-1].kind == "not proven"
-
-
-def test_the_same_answer_correct_here_and_wrong_there_is_a_contradiction():
-    right = outcome(code(ANSWER), code("check", result(), count=2))
-    wrong = outcome(code(ANSWER), code("check", result("not yet"), count=2))
-    other = outcome(code("def f(): 1"), code("check", result("not yet", "def f(): 1"), count=2))
-    doubtful = outcome(code("check", result("not yet"), count=2))  # without the answer's cell
-    key = ("00.f", sha256(ANSWER))
-    assert contradictions([("a", right), ("b", wrong), ("c", other)]) == {key: "b"}
-    assert contradictions([("a", right), ("c", other), ("d", doubtful)]) == {}
 
 
 def test_an_exercise_that_was_not_attempted_needs_no_answer():

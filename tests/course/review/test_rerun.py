@@ -112,8 +112,7 @@ def test_a_copy_is_run_in_a_folder_that_is_deleted_and_only_if_asked_for(tmp_pat
     path = write(tmp_path / "anna" / "00_x.ipynb", content)
     assert main(["review", str(path)]) == 0
     assert not trace.exists()
-    report = tmp_path / "r.json"
-    assert main(["review", str(path), "--rerun", "--json", str(report)]) == 0
+    assert main(["review", str(path), "--rerun"]) == 0
     assert path.read_bytes() == content
     assert Path(trace.read_text()).name == "notebooks"
     assert not Path(trace.read_text()).exists()
