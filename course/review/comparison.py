@@ -64,11 +64,11 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
             continue
         before = base.cells[pairs[index] - 1]
         lines = difference(before.source, cell.source)
-        tags = (", ".join(before.tags), ", ".join(cell.tags))
-        if lines or index in moved or tags[0] != tags[1]:
+        texts = ", ".join(before.tags), ", ".join(cell.tags)
+        tags = texts if texts[0] != texts[1] else None
+        if lines or tags or index in moved:
             how = "moved" if index in moved else "edited" if lines else "tagged"
-            differing = tags if tags[0] != tags[1] else None
-            changes.append(Change(how, index, pairs[index], cell, lines, differing))
+            changes.append(Change(how, index, pairs[index], cell, lines, tags))
     for number in sorted(set(range(1, len(base.cells) + 1)) - set(pairs.values())):
         cell = base.cells[number - 1]
         # A deletion is read before whatever follows it in the base.

@@ -31,11 +31,7 @@ def run(folder: Path, *arguments: str) -> bytes:
 
 
 def commit_of(folder: Path, ref: str) -> str:
-    """The full name of the commit that a branch, tag or other ref stands for.
-
-    Raises:
-        GitError: there is none.
-    """
+    """The full name of the commit that a branch, tag or other ref stands for, else GitError."""
     run(folder, "rev-parse", "--git-dir")  # without a repository this says so
     try:
         asked = ("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
@@ -62,18 +58,6 @@ def notebooks(folder: Path, commit: str) -> dict[str, str]:
             found[path] = blob
     inside = {p: b for p, b in found.items() if p.startswith("notebooks/") and p.count("/") == 1}
     return inside or {path: blob for path, blob in found.items() if "/" not in path}
-
-
-def content(folder: Path, blob: str, most: int) -> bytes:
-    """The content of a blob.
-
-    Raises:
-        GitError: it has more than `most` bytes.
-    """
-    size = int(run(folder, "cat-file", "-s", blob))
-    if size > most:
-        raise GitError(f"it holds {size / 1e6:,.0f} MB; more than {most / 1e6:,.0f} are not read")
-    return run(folder, "cat-file", "blob", blob)
 
 
 def history(path: Path, most: int) -> Iterator[tuple[str, str, bytes]]:

@@ -85,15 +85,7 @@ def level(review: NotebookReview) -> str:
 
 
 def as_data(mime: str, encoded: str) -> tuple[str, str]:
-    """The address under which the page shows a stored picture, or the reason why it doesn't.
-
-    Args:
-        mime: as the output gives it.
-        encoded: base64 text.
-
-    Returns:
-        `("data:image/png;base64,…", "")`, or `("", reason)`.
-    """
+    """The address of a stored picture, and an empty text; or empty, and why it isn't shown."""
     if mime not in FORMATS:
         return "", "is of a kind that is not shown"
     if len(encoded) > MOST_CHARACTERS:

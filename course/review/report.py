@@ -10,36 +10,16 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
 import intro_lm
-from course.review import comparison, trust
+from course.review import comparison, results, trust
 from course.review.comparison import Comparison
 from course.review.curriculum import Curriculum, Lesson
 from course.review.git import GitError
 from course.review.marks import Mark, at_cells, most_urgent_first
 from course.review.rerun import Rerun, checked_again, rerun
 from course.review.rerun import marks as marks_of_rerun
-from course.review.results import (
-    HEADLINES,
-    Number,
-    Outcome,
-    marks_of_exercises,
-    marks_of_numbers,
-    numbers,
-    outcomes,
-    versions,
-)
+from course.review.results import Number, Outcome
 from course.review.stored import Cell, Notebook, UnreadableError, parse
 from course.review.submissions import Source, Submission
-
-# A submission can hold anything: whatever happens with one, the others get their report.
-UNFORESEEN = (
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -158,11 +138,11 @@ def review_notebook(
             again = rerun(content, options.timeout, threads)
             exercises = tuple(checked_again(list(exercises), again))
             marks += marks_of_rerun(again, list(exercises))
-        marks += marks_of_exercises(exercises)
+        marks += results.marks_of_exercises(exercises)
         return replace(found, exercises=exercises, again=again, marks=most_urgent_first(marks))
     except (UnreadableError, GitError) as error:
         problem = str(error)
-    except UNFORESEEN as error:
+    except Exception as error:  # a submission can hold anything: the others get their report
         problem = f"its review failed ({type(error).__name__}), which is a mistake of this tool"
     return _unread(source, curriculum, problem)
 
@@ -183,12 +163,12 @@ def _static(
     code = notebook.code()
     marks = trust.marks(notebook)
     failed = {index for mark in marks if mark.kind == "error" for index in mark.cells}
-    stored_by = versions(notebook)
+    stored_by = results.versions(notebook)
     others = ", ".join(sorted({*stored_by} - {intro_lm.__version__}))
     if others:
         text = f"stored by intro_lm {others}; here is {intro_lm.__version__}"
         marks.append(Mark("other version", text))
-    measured = numbers(notebook)
+    measured = results.numbers(notebook)
     review = NotebookReview(
         name=name,
         errors=tuple((index, cell) for index, cell in code if index in failed),
@@ -197,7 +177,10 @@ def _static(
         versions=tuple(stored_by),
     )
     if lesson is None:
-        marks += [*marks_of_numbers(measured), Mark("unknown notebook", "it is the intern's own")]
+        marks += [
+            *results.marks_of_numbers(measured),
+            Mark("unknown notebook", "it is the intern's own"),
+        ]
         return replace(review, marks=tuple(marks), numbers=tuple(measured))
     changes = comparison.compare(lesson.notebook, notebook)
     marks += comparison.marks(changes)
@@ -218,13 +201,13 @@ def _static(
         review,
         lesson=lesson.number,
         title=lesson.title,
-        marks=tuple(marks + marks_of_numbers(measured)),
-        exercises=tuple(outcomes(notebook, lesson.exercises)),
+        marks=tuple(marks + results.marks_of_numbers(measured)),
+        exercises=tuple(results.outcomes(notebook, lesson.exercises)),
         numbers=tuple(measured),
         missing_numbers=tuple(number for number in lesson.numbers if number not in names),
         changes=changes,
         answers={index_of[b]: name for name, b in lesson.exercises.items() if b in index_of},
-        best=names.get(HEADLINES.get(lesson.number, "")),
+        best=names.get(results.HEADLINES.get(lesson.number, "")),
     )
 
 

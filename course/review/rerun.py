@@ -35,9 +35,6 @@ from course.review.stored import (
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 CLOSE = 0.001  # another machine may change a decimal fraction by this fraction of it
-QUIET = logging.getLogger(__name__)
-QUIET.addHandler(logging.NullHandler())
-QUIET.propagate = False
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,9 @@ class Rerun:
 
 
 def rerun(content: bytes, timeout: float, threads: int) -> Rerun:
-    """Run a copy of a notebook; an error in a cell doesn't stop it.
+    """Run a copy of the notebook in a file; an error in a cell doesn't stop it.
 
     Args:
-        content: of the notebook's file.
         timeout: seconds that a cell may take.
         threads: that each library in the kernel may use.
     """
@@ -107,12 +103,12 @@ def _execute(notebook: Any, timeout: float, threads: int) -> tuple[int, str]:
             allow_errors=True,
             resources={"metadata": {"path": str(home)}},
             on_cell_execute=lambda cell, cell_index: begun.append(cell_index + 1),
-            log=QUIET,
+            log=logging.Logger(__name__, logging.CRITICAL),  # says nothing
         )
         own = {"OMP_NUM_THREADS": str(threads), "IPYTHONDIR": str(Path(folder, "ipython"))}
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        silent = subprocess.DEVNULL
         try:
-            client.execute(env={**os.environ, **own}, **silent)
+            client.execute(env={**os.environ, **own}, stdout=silent, stderr=silent)
         except CellTimeoutError:
             return begun[-1], f"cell {begun[-1]} ran for more than {timeout:g} seconds"
         except DeadKernelError:
@@ -184,11 +180,8 @@ def marks(again: Rerun, exercises: list[Outcome]) -> list[Mark]:
     """What a second run says about the first; the exercises are from `checked_again`."""
     found = []
     differing = again.cells("differs")
-    refuted = [
-        each
-        for each in exercises
-        if each.outcome != NOT_CHECKED and each.again not in ("", each.outcome)
-    ]
+    checked = [each for each in exercises if each.again and each.outcome != NOT_CHECKED]
+    refuted = [each for each in checked if each.again != each.outcome]
     said = [f"{each.exercise} was {each.outcome} and is {each.again}" for each in refuted]
     if refuted or differing:
         text = "; ".join(said) or f"{at_cells(differing)} gave something else than is stored"

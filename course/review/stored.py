@@ -83,11 +83,7 @@ class Notebook:
 
 
 def parse(content: bytes) -> Notebook:
-    """What a report needs of the notebook in a file.
-
-    Raises:
-        UnreadableError: it isn't a notebook; the message says why.
-    """
+    """What a report needs of the notebook in a file, else UnreadableError."""
     return summary(read(content))
 
 

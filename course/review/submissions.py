@@ -30,20 +30,16 @@ class Submission:
     problem: str = ""
 
 
-def find(arguments: Iterable[str], repository: Path | None = None) -> list[Submission]:
+def find(arguments: Iterable[str]) -> list[Submission]:
     """The submissions that a command line names, each under a different name.
 
     Args:
-        arguments: paths of notebooks or folders, or `git:REF`. Notebooks of one folder are one
-            submission.
-        repository: where refs are looked up; the working folder by default.
+        arguments: paths of notebooks or folders, or `git:REF` for the repository of the working
+            folder. Notebooks of one folder are one submission.
     """
     found: dict[tuple[str, str], Submission] = {}  # by name and place
     for argument in dict.fromkeys(arguments):
-        if argument.startswith("git:"):
-            one = _of_ref(argument, repository or Path())
-        else:
-            one = _of_path(argument)
+        one = _of_ref(argument) if argument.startswith("git:") else _of_path(argument)
         key = one.intern, one.where
         if key in found and one.notebooks:
             one = replace(one, notebooks=found[key].notebooks + one.notebooks)
@@ -51,21 +47,19 @@ def find(arguments: Iterable[str], repository: Path | None = None) -> list[Submi
     return _named_apart(found.values())
 
 
-def _of_ref(argument: str, repository: Path) -> Submission:
+def _of_ref(argument: str) -> Submission:
+    here = Path.cwd()
     ref = argument.removeprefix("git:")
     intern = one_line(ref.removeprefix("refs/heads/").removeprefix("origin/"))
     try:
-        commit = git.commit_of(repository, ref)
-        blobs = git.notebooks(repository, commit)
+        commit = git.commit_of(here, ref)
+        blobs = git.notebooks(here, commit)
     except git.GitError as error:
         return Submission(intern, one_line(argument), problem=str(error))
     where = f"{one_line(argument)}, commit {commit[:9]}"
     sources = tuple(
-        Source(
-            one_line(path.rpartition("/")[2]),
-            partial(git.content, repository, blobs[path], MOST_BYTES),
-        )
-        for path in sorted(blobs)
+        Source(one_line(Path(path).name), partial(git.run, here, "cat-file", "blob", blob))
+        for path, blob in sorted(blobs.items())
     )
     problem = "" if sources else "the commit has no notebooks in notebooks/"
     return Submission(intern, where, sources, problem)

@@ -146,16 +146,16 @@ def _missing(code: Sequence[tuple[int, Cell]]) -> dict[str, list[int]]:
     Empty if a cell can't be parsed, or may define anything.
     """
     known = {*vars(builtins), *OF_IPYTHON, "__name__", "__file__"}
-    for _, cell in code:
+    uses: list[tuple[str, int]] = []
+    for index, cell in code:
         names = _names(cell.source)
         if names is None or DEFINES_ANYTHING.search(cell.source) or "*" in names.imports:
             return {}
         known |= names.defines | names.imports
+        if "raises-exception" not in cell.tags:
+            uses += [(name, index) for name in sorted(names.uses)]
     found: dict[str, list[int]] = {}
-    for index, cell in code:
-        names = _names(cell.source)
-        if names is not None and "raises-exception" not in cell.tags:
-            for name in sorted(names.uses - known):
-                if not NUMBERED_OUTPUT.fullmatch(name):
-                    found.setdefault(name, []).append(index)
+    for name, index in uses:
+        if name not in known and not NUMBERED_OUTPUT.fullmatch(name):
+            found.setdefault(name, []).append(index)
     return found

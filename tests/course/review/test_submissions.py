@@ -20,8 +20,8 @@ def run(folder, *arguments, **more):
 
 
 @pytest.fixture
-def repository(tmp_path):
-    """A repository with a branch of an intern's, and a change that is not committed."""
+def repository(tmp_path, monkeypatch):
+    """The working folder: a repository with an intern's branch, and a change not committed."""
     folder = tmp_path / "repository"
     write(folder / "notebooks" / "00_a.ipynb", ANY)
     run(folder, "init", "-qb", "main")
@@ -34,6 +34,7 @@ def repository(tmp_path):
     run(folder, "commit", "-qm", "mine")
     run(folder, "switch", "-q", "main")
     write(folder / "notebooks" / "00_a.ipynb", stored(code("not committed = 1")))
+    monkeypatch.chdir(folder)
     return folder
 
 
@@ -97,7 +98,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
 
 def test_a_branch_is_read_as_committed_and_the_working_tree_stays(repository):
     before = run(repository, "status", "--porcelain"), run(repository, "branch")
-    (found,) = find(["git:exercises/anna"], repository)
+    (found,) = find(["git:exercises/anna"])
     assert (found.intern, names(found)) == ("exercises/anna", ["00_a.ipynb"])
     assert b"anna = 1" in found.notebooks[0].read()
     assert found.where.startswith("git:exercises/anna, commit ")
@@ -106,12 +107,13 @@ def test_a_branch_is_read_as_committed_and_the_working_tree_stays(repository):
 
 @pytest.mark.parametrize("ref", ["nobody", "--upload-pack=x", "-h", "", "main:notebooks", "a b"])
 def test_a_ref_that_does_not_exist_is_named(repository, ref):
-    (found,) = find([f"git:{ref}"], repository)
+    (found,) = find([f"git:{ref}"])
     assert found.problem.startswith(f"there is no branch or commit {ref!r} here")
 
 
-def test_outside_a_repository_git_says_so(tmp_path):
-    (found,) = find(["git:main"], tmp_path)
+def test_outside_a_repository_git_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (found,) = find(["git:main"])
     assert "not a git repository" in found.problem
 
 
@@ -120,7 +122,7 @@ def test_a_tree_that_leads_outside_holds_nothing(repository):
     inner = run(repository, "mktree", input=f"100644 blob {content}\t00_evil.ipynb\n")
     outer = run(repository, "mktree", input=f"040000 tree {inner}\t..\n")
     commit = run(repository, "commit-tree", outer, "-m", "evil")
-    (found,) = find([f"git:{commit}"], repository)
+    (found,) = find([f"git:{commit}"])
     assert found.problem == "the commit has no notebooks in notebooks/"
 
 
