@@ -24,7 +24,7 @@ def code(
     return {
         "cell_type": "code",
         "id": id or _id(source),
-        "metadata": {"tags": list(tags)} if tags else {},
+        "metadata": {"tags": [tag.replace(",", ";") for tag in tags]},
         "execution_count": count,
         "outputs": list(outputs),
         "source": source,
