@@ -100,11 +100,6 @@ def test_an_exercise_after_the_end_of_the_run_is_not_refuted():
     assert one.exercises[0].again == ""
 
 
-def test_where_nothing_can_be_compared_nothing_is_reproduced():
-    cells = [code("1", result("2"), tags=IGNORED), code("print(1)", count=None)]
-    assert kinds(reviewed(stored(*cells), rerun=True)) == {"not run"}
-
-
 def test_a_copy_is_run_in_a_folder_that_is_deleted_and_only_if_asked_for(tmp_path):
     trace = tmp_path / "trace.txt"
     source = f"import os; open({str(trace)!r}, 'w').write(os.getcwd()); open('left', 'w').close()"
