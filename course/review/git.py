@@ -14,11 +14,7 @@ class GitError(ValueError):
 
 
 def run(folder: Path, *arguments: str) -> bytes:
-    """What a git command prints.
-
-    Raises:
-        GitError: git is missing, or the command failed; the message is what it said.
-    """
+    """What a git command prints; GitError with what it said if it fails."""
     command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)

@@ -144,10 +144,10 @@ def review_notebook(
         problem = str(error)
     except Exception as error:  # a submission can hold anything: the others get their report
         problem = f"its review failed ({type(error).__name__}), which is a mistake of this tool"
-    return _unread(source, curriculum, problem)
+    return _unreadable(source, curriculum, problem)
 
 
-def _unread(source: Source, curriculum: Curriculum, problem: str) -> NotebookReview:
+def _unreadable(source: Source, curriculum: Curriculum, problem: str) -> NotebookReview:
     lesson = curriculum.named(source.name)
     marks = (Mark("unreadable", problem),)
     if lesson is None:
@@ -159,7 +159,7 @@ def _unread(source: Source, curriculum: Curriculum, problem: str) -> NotebookRev
 def _static(
     name: str, notebook: Notebook, lesson: Lesson | None, curriculum: Curriculum
 ) -> NotebookReview:
-    """What can be said without running anything; `marks` lacks those of the exercises."""
+    """What can be said without running anything; marks for exercises are added later."""
     code = notebook.code()
     marks = trust.marks(notebook)
     failed = {index for mark in marks if mark.kind == "error" for index in mark.cells}
@@ -177,10 +177,8 @@ def _static(
         versions=tuple(stored_by),
     )
     if lesson is None:
-        marks += [
-            *results.marks_of_numbers(measured),
-            Mark("unknown notebook", "it is the intern's own"),
-        ]
+        marks.append(Mark("unknown notebook", "it is the intern's own"))
+        marks += results.marks_of_numbers(measured)
         return replace(review, marks=tuple(marks), numbers=tuple(measured))
     changes = comparison.compare(lesson.notebook, notebook)
     marks += comparison.marks(changes)
@@ -246,4 +244,4 @@ def _in_processes(
                     yield alone.submit(_review, source).result()
                 except BrokenProcessPool:
                     text = "the process that read it died: there may be too little memory"
-                    yield _unread(source, curriculum, text)
+                    yield _unreadable(source, curriculum, text)

@@ -23,7 +23,7 @@ def code(
 ) -> dict[str, Any]:
     return {
         "cell_type": "code",
-        "id": id or _id(source),
+        "id": id or sha256(source)[:8],
         "metadata": {"tags": [tag.replace(",", ";") for tag in tags]},
         "execution_count": count,
         "outputs": list(outputs),
@@ -32,11 +32,8 @@ def code(
 
 
 def text(source: str, id="") -> dict[str, Any]:
-    return {"cell_type": "markdown", "id": id or _id(source), "metadata": {}, "source": source}
-
-
-def _id(source: str) -> str:
-    return sha256(source)[:8]
+    id = id or sha256(source)[:8]
+    return {"cell_type": "markdown", "id": id, "metadata": {}, "source": source}
 
 
 def printed(words: str, name: str = "stdout") -> dict[str, Any]:
@@ -63,13 +60,7 @@ def notebook(*cells: dict[str, Any]) -> Notebook:
 
 
 def result(words: str) -> dict[str, Any]:
-    data = {"text/plain": words}
-    return {
-        "output_type": "execute_result",
-        "data": data,
-        "metadata": {},
-        "execution_count": 1,
-    }
+    return shown(text_plain=words) | {"output_type": "execute_result", "execution_count": 1}
 
 
 def counted(*counts: int | None) -> Notebook:
@@ -77,9 +68,7 @@ def counted(*counts: int | None) -> Notebook:
     return notebook(*(code(f"x{n} = {n}", count=count) for n, count in enumerate(counts)))
 
 
-def reviewed(
-    content: bytes, base: bytes | None = None, name: str = "00_lesson.ipynb", **options: Any
-) -> NotebookReview:
+def reviewed(content: bytes, base: bytes | None = None, **options: Any) -> NotebookReview:
     """The review of one notebook against a curriculum of one; by default of its cells, not run."""
     if base is None:
         given = json.loads(content)
@@ -87,7 +76,7 @@ def reviewed(
             cell |= {"outputs": [], "execution_count": None}
         base = json.dumps(given).encode()
     lesson = Lesson("00", "00_lesson.ipynb", parse(base))
-    source = Source(name, lambda: content)
+    source = Source(lesson.name, lambda: content)
     return review_notebook(source, Curriculum((lesson,), {}), ReviewOptions(**options))
 
 

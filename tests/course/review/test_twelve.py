@@ -42,17 +42,13 @@ def folders(tmp_path_factory) -> Path:
 def repository(tmp_path_factory) -> Path:
     """A curriculum in git whose notebook 00 was once different."""
     top = tmp_path_factory.mktemp("curriculum")
-
-    def git(*arguments):
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(["git", "-C", top, *identity, *arguments], check=True, capture_output=True)
-
-    git("init", "-q")
+    git = ["git", "-C", str(top), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
     for made in (interns.older(interns.untouched()), interns.untouched()):
-        write(top / "notebooks" / interns.NAME, json.dumps(made).encode())
-        git("add", ".")
-        git("commit", "-qm", "a version")
-    return top / "notebooks"
+        write(top / interns.NAME, json.dumps(made).encode())
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "a version"], check=True)
+    return top
 
 
 @pytest.fixture(scope="module")
