@@ -65,9 +65,7 @@ def with_cells_deleted(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_ids_lost(made: dict[str, Any]) -> dict[str, Any]:
-    for number, cell in enumerate(made["cells"]):
-        cell["id"] = f"anew{number:04}"
-    return made
+    return made | {"cells": [c | {"id": f"anew{n}"} for n, c in enumerate(made["cells"])]}
 
 
 def older(made: dict[str, Any]) -> dict[str, Any]:

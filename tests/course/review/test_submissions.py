@@ -43,16 +43,12 @@ def found(*arguments):
     return dict(zip((one.intern for one in find(map(str, arguments))), names, strict=True))
 
 
-def test_a_folder_its_notebooks_and_its_name(tmp_path):
+@pytest.mark.parametrize("inner", [".", "notebooks"])
+def test_a_folder_or_clone_is_named_after_itself_and_holds_notebooks(tmp_path, inner):
     for name in ("01_b.ipynb", "00_a.ipynb", "notes.txt", ".ipynb_checkpoints/00_a.ipynb"):
-        write(tmp_path / "anna" / name, ANY)
-    assert found(tmp_path / "anna") == {"anna": ["00_a.ipynb", "01_b.ipynb"]}
-
-
-def test_a_clone_is_named_after_itself_and_not_after_its_notebooks_folder(tmp_path):
-    write(tmp_path / "bela" / "notebooks" / "00_a.ipynb", ANY)
-    for argument in (tmp_path / "bela", tmp_path / "bela" / "notebooks"):
-        assert found(argument) == {"bela": ["00_a.ipynb"]}
+        write(tmp_path / "anna" / inner / name, ANY)
+    for argument in (tmp_path / "anna", tmp_path / "anna" / inner):
+        assert found(argument) == {"anna": ["00_a.ipynb", "01_b.ipynb"]}
 
 
 def test_notebooks_of_one_folder_are_one_submission_and_equal_names_are_told_apart(tmp_path):
