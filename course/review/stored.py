@@ -109,7 +109,7 @@ def read(content: bytes) -> nbformat.NotebookNode:
         hint = "" if text.rstrip().endswith("}") else "it is cut off; "
         hint = "it holds the marks of a merge conflict; " if CONFLICT.search(text) else hint
         hint = hint if text.strip() else "the file is empty; "
-        raise UnreadableError(f"{hint}it holds no JSON: {quoted(error)}") from None
+        raise UnreadableError(f"{hint}it holds no JSON: {quoted(error, 120)}") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("cells"), list):
         old = isinstance(stored, dict) and "worksheets" in stored
         remedy = ": its format is older than 4; open and save it in JupyterLab" if old else ""

@@ -105,7 +105,7 @@ def died(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_huge_output(made: dict[str, Any]) -> dict[str, Any]:
-    text = "all work and no play makes a dull model\n" * 1_250_000  # 50 MB
+    text = "all work and no play makes a dull model\n" * 125_000  # 5 MB
     cell = cell_with(made, "print(anna.shape")
     cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
     return made
