@@ -1,7 +1,7 @@
 """What somebody changed in a notebook: cells added, edited, moved and deleted.
 
-nbdime aligns the cells and compares their sources. Cells are one if they have the same id; else if
-their sources are equal; else if nbdime finds them alike.
+Two cells are the same if they have the same id; if none has, if their sources are equal; else if
+nbdime finds the sources alike.
 """
 
 from __future__ import annotations
@@ -9,221 +9,163 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from difflib import SequenceMatcher, unified_diff
+from itertools import islice
 
-import nbdime
-import nbformat
+from nbdime.diffing.generic import compare_strings_approximate
+from nbdime.diffing.snakes import compute_snakes
 
-from course.review.difference import Line, difference, ended, whole
-from course.review.marks import Mark, at_cells, quoted
+from course.review.marks import Mark, at_cells
 from course.review.stored import Cell, Notebook
+from course.review.texts import quoted, visible
 
-MOST_LIKENESSES = 4_000  # pairs of cells that are tried for being alike
+MOST_PAIRS = 4_000  # pairs of cells that are tried for being alike
 LOOKED_AT = 800  # characters of a source that decide whether two cells are alike
-SHORT = 10  # characters
-IDS_LOST = 0.1  # of a notebook's cells: with so few known ids, they were given anew
+FEW_IDS = 0.1  # of a notebook's cells: with fewer known ids they are called lost
+LONGEST_SOURCE = 24_000  # characters that are compared line by line
+MOST_LINES = 200  # of one difference
+LONGEST_LINE = 2_000  # characters
+Line = tuple[str, str]  # " ", "-", "+" or "⋯" (something is left out), and a line
 
 
 @dataclass(frozen=True)
 class Change:
-    """A cell that is not as the curriculum has it.
+    """A cell that differs from the curriculum."""
 
-    Args:
-        how: added, edited, moved, deleted, or tagged where only its tags are others.
-        place: of the cell in the submission, counted from 1; None if it was deleted.
-        base: of the cell in the curriculum; None if it was added.
-        cell: as submitted, or as it was before it was deleted.
-        lines: the difference between the sources.
-        tags: the cell's tags before and now, where they differ.
-    """
-
-    how: str
-    place: int | None
-    base: int | None
-    cell: Cell
-    lines: tuple[Line, ...] = ()
-    tags: tuple[str, str] | None = None
-
-    @property
-    def edited(self) -> bool:
-        return any(sign in "+-" for sign, _ in self.lines)
+    how: str  # added, edited, moved, deleted, or tagged where only its tags differ
+    index: int | None  # in the submission, counted from 1; None if it was deleted
+    base: int | None  # its index in the curriculum; None if it was added
+    cell: Cell  # as submitted, or as it was before it was deleted
+    lines: tuple[Line, ...] = ()  # the difference between the sources; empty if they are equal
+    tags: tuple[str, str] | None = None  # before and now, where they differ
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The changes in reading order, and for each place in the submission that in the base."""
+    """The changes in reading order, and for each index in the submission that in the base."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = ()
     pairs: dict[int, int] = field(default_factory=dict)
     ids_lost: bool = False
 
-    @property
-    def places(self) -> set[int | None]:
-        """Where the changed cells stand in the submission."""
-        return {change.place for change in self.changes}
-
-    def count(self, how: str) -> int:
-        return sum(change.how == how for change in self.changes)
+    def cells(self, how: str) -> list[int]:
+        """The indices of the cells that were changed in one way, in the base if deleted."""
+        return [change.index or change.base or 0 for change in self.changes if change.how == how]
 
 
 def compare(base: Notebook, own: Notebook) -> Comparison:
     """Compare a submission with the notebook that it was made from."""
-    keys = _keys(base, own)
-    pairs, moved = _aligned(base, own, keys)
+    pairs, moved = _matched(base, own)
     changes: list[Change] = []
-    for place, cell in enumerate(own.cells, 1):
-        if place not in pairs:
+    for index, cell in enumerate(own.cells, 1):
+        if index not in pairs:
             if cell.source.strip():
-                changes.append(Change("added", place, None, cell, whole("+", cell.source)))
+                changes.append(Change("added", index, None, cell, difference("", cell.source)))
             continue
-        before = base.cells[pairs[place] - 1]
-        tags = (", ".join(before.tags), ", ".join(cell.tags))
-        differs = ended(before.source) != ended(cell.source) or tags[0] != tags[1]
-        if differs or place in moved:
-            changes.append(
-                Change(
-                    _how(place in moved, ended(before.source) != ended(cell.source)),
-                    place,
-                    pairs[place],
-                    cell,
-                    difference(before.source, cell.source),
-                    tags if tags[0] != tags[1] else None,
-                )
-            )
-    gone = sorted(set(range(1, len(base.cells) + 1)) - set(pairs.values()))
-    for number in gone:
+        before = base.cells[pairs[index] - 1]
+        lines = difference(before.source, cell.source)
+        texts = ", ".join(before.tags), ", ".join(cell.tags)
+        tags = texts if texts[0] != texts[1] else None
+        if lines or tags or index in moved:
+            how = "moved" if index in moved else "edited" if lines else "tagged"
+            changes.append(Change(how, index, pairs[index], cell, lines, tags))
+    for number in sorted(set(range(1, len(base.cells) + 1)) - set(pairs.values())):
         cell = base.cells[number - 1]
-        _insert(changes, Change("deleted", None, number, cell, whole("-", cell.source)))
-    known = {cell.id for cell in base.cells}
-    lost = sum(cell.id in known for cell in own.cells) < IDS_LOST * len(own.cells)
+        # A deletion is read before whatever follows it in the base.
+        later = [n for n, change in enumerate(changes) if (change.base or 0) > number]
+        deleted = Change("deleted", None, number, cell, difference(cell.source, ""))
+        changes.insert(later[0] if later else len(changes), deleted)
+    ids = {cell.id for cell in base.cells}
+    lost = sum(cell.id in ids for cell in own.cells) < FEW_IDS * len(own.cells)
     return Comparison(tuple(changes), pairs, lost and bool(pairs))
 
 
 def has_not_run(found: Comparison, base: Notebook, own: Notebook) -> bool:
-    """Whether all stored outputs and counts are the base's own, progress and pictures included."""
-    pairs = [(base.cells[b - 1], own.cells[o - 1]) for o, b in found.pairs.items()]
-    before, now = (
-        (
-            [(cell.count, cell.gave, cell.progress) for cell in cells]
-            for cells in zip(*pairs, strict=True)
-        )
-        if pairs
-        else ([], [])
-    )
-    ran = any(count is not None for count, _, _ in now)
-    added = any(c.how == "added" and c.cell.count is not None for c in found.changes)
-    return ran and before == now and not added
-
-
-def _how(moved: bool, edited: bool) -> str:
-    if moved:
-        return "moved"
-    return "edited" if edited else "tagged"
-
-
-def marks(found: Comparison, base: Notebook, own: Notebook) -> Iterator[Mark]:
-    """What there is to say of a comparison, and of sections on downloads that ran without them."""
-    places: dict[str, list[int]] = {}
-    for change in found.changes:
-        places.setdefault(change.how, []).append(change.place or change.base or 0)
-    if "deleted" in places:
-        yield Mark("cells deleted", f"{at_cells(places['deleted'])} of the curriculum")
-    if "moved" in places:
-        text = f"{at_cells(places['moved'])}, which the curriculum has elsewhere"
-        yield Mark("cells moved", text, places["moved"])
-    if "added" in places:
-        yield Mark("own cells", at_cells(places["added"]), places["added"])
-    tagged = [change for change in found.changes if change.tags]
-    if tagged:
-        now = ", ".join(dict.fromkeys(f"{(c.tags or '')[1] or 'no tag'}" for c in tagged))
-        cells = [change.place or 0 for change in tagged]
-        yield Mark("tags changed", f"{at_cells(cells)}, now: {quoted(now)}", cells)
-    if found.ids_lost:
-        yield Mark("ids lost", "its cells have ids of their own and were matched by their text")
-    silent = [
-        place
-        for place, number in found.pairs.items()
-        if "downloads" in base.cells[number - 1].tags
-        and base.cells[number - 1].outputs
-        and own.cells[place - 1].count is not None
-        and not own.cells[place - 1].outputs
+    """Whether every stored count and output is the base's own."""
+    pairs = [
+        (base.cells[number - 1], own.cells[index - 1]) for index, number in found.pairs.items()
     ]
-    if silent:
-        yield Mark("no downloads", f"{at_cells(sorted(silent))} ran without their data")
+    return (
+        any(now.count is not None for _, now in pairs)
+        and all((a.count, a.outputs_digest) == (b.count, b.outputs_digest) for a, b in pairs)
+        and not any(change.how == "added" and change.cell.count for change in found.changes)
+    )
 
 
-def _keys(base: Notebook, own: Notebook) -> list[str]:
-    """For each cell of the submission the id of its cell in the base, or one that is nobody's."""
-    known = {cell.id: cell for cell in base.cells if cell.id}
-    keys: list[str] = [""] * len(own.cells)
-    taken: set[str] = set()
-    for index, cell in enumerate(own.cells):
-        if cell.id in known and cell.id not in taken and known[cell.id].kind == cell.kind:
-            keys[index] = cell.id
-            taken.add(cell.id)
+def marks(found: Comparison) -> Iterator[Mark]:
+    """What there is to say about a comparison."""
+    deleted, moved, added = map(found.cells, ("deleted", "moved", "added"))
+    if deleted:
+        yield Mark("cells deleted", f"{at_cells(deleted)} of the curriculum")
+    if moved:
+        yield Mark("cells moved", f"{at_cells(moved)}, elsewhere in the curriculum", moved)
+    if added:
+        yield Mark("own cells", at_cells(added), added)
+    tags = {change.index or 0: change.tags[1] for change in found.changes if change.tags}
+    if tags:
+        now = ", ".join(dict.fromkeys(each or "no tag" for each in tags.values()))
+        yield Mark("tags changed", f"{at_cells(list(tags))}, now: {quoted(now)}", list(tags))
+    if found.ids_lost:
+        yield Mark("ids lost", "its cells have new ids and were matched by their text")
+
+
+def _matched(base: Notebook, own: Notebook) -> tuple[dict[int, int], set[int]]:
+    """Pairs of indices, in the submission and in the base, and those of them that were moved."""
+    ids = _ids_in_base(base, own)
+    free = {cell.id for cell in base.cells} - set(ids)  # deleted, or edited and without their ids
+
+    def alike(before: Cell, now: tuple[str, Cell]) -> bool:
+        id, cell = now
+        if id or before.id not in free or before.kind != cell.kind:
+            return False
+        return compare_strings_approximate(before.source[:LOOKED_AT], cell.source[:LOOKED_AT])
+
+    pairs: dict[int, int] = {}
+    aligned = SequenceMatcher(None, [cell.id for cell in base.cells], ids, autojunk=False)
+    for tag, start, end, own_start, own_end in aligned.get_opcodes():
+        if tag == "equal":
+            runs = [(0, 0, end - start)]
+        elif (end - start) * (own_end - own_start) <= MOST_PAIRS:
+            known = list(zip(ids, own.cells, strict=True))[own_start:own_end]
+            runs = compute_snakes(base.cells[start:end], known, alike)
+        else:
+            runs = []
+        for before, now, length in runs:
+            pairs |= {own_start + now + n: start + before + n for n in range(1, length + 1)}
+    numbers = {cell.id: number for number, cell in enumerate(base.cells, 1)}
+    # Of cells that changed their order not all can be aligned: those left over were moved.
+    moved = {index for index, id in enumerate(ids, 1) if id and index not in pairs}
+    return pairs | {index: numbers[ids[index - 1]] for index in moved}, moved
+
+
+def _ids_in_base(base: Notebook, own: Notebook) -> list[str]:
+    """For each cell of the submission the id of the same cell in the base, empty if unknown."""
+    kinds = {cell.id: cell.kind for cell in base.cells}
+    ids = [cell.id if kinds.get(cell.id) == cell.kind else "" for cell in own.cells]
     waiting = defaultdict(list)
     for cell in reversed(base.cells):
-        if cell.id not in taken:
+        if cell.id not in ids:
             waiting[cell.kind, cell.source].append(cell.id)
     for index, cell in enumerate(own.cells):
-        if not keys[index]:
-            same = waiting[cell.kind, cell.source]
-            keys[index] = same.pop() if same else f"new {index}"
-    return keys
+        equal = waiting[cell.kind, cell.source]
+        if not ids[index] and equal:
+            ids[index] = equal.pop()
+    return ids
 
 
-def _aligned(base: Notebook, own: Notebook, keys: list[str]) -> tuple[dict[int, int], set[int]]:
-    """Pairs of places, in the submission and in the base, and those of them that were moved."""
-    new = sum(key.startswith("new ") for key in keys)
-    gone = len(base.cells) - (len(keys) - new)
-    try_likeness = new * gone <= MOST_LIKENESSES
-    left = _for_nbdime(base, [cell.id for cell in base.cells], True)
-    right = _for_nbdime(own, keys, try_likeness)
-    pairs: dict[int, int] = {}
-    removed: list[int] = []
-    added: list[int] = []
-    here, there = 0, 0  # next cell of the base, of the submission
-    on_cells = [op.diff for op in nbdime.diff_notebooks(left, right) if op.key == "cells"]
-    for operation in chain.from_iterable(on_cells):
-        while here < operation.key:
-            here, there = here + 1, there + 1
-            pairs[there] = here
-        if operation.op == "addrange":
-            added += range(there + 1, there + 1 + len(operation.valuelist))
-            there += len(operation.valuelist)
-        elif operation.op == "removerange":
-            removed += range(here + 1, here + 1 + operation.length)
-            here += operation.length
-        else:
-            here, there = here + 1, there + 1
-            pairs[there] = here
-    while here < len(base.cells):
-        here, there = here + 1, there + 1
-        pairs[there] = here
-    by_id = {base.cells[number - 1].id: number for number in removed}
-    moved = {place for place in added if keys[place - 1] in by_id}
-    return pairs | {place: by_id[keys[place - 1]] for place in moved}, moved
-
-
-def _for_nbdime(notebook: Notebook, ids: list[str], by_likeness: bool) -> Any:
-    """The cells as nbdime takes them: what decides whether two are one, and no outputs."""
-    cells = []
-    for cell, name in zip(notebook.cells, ids, strict=True):
-        unlike = name.startswith("new ") and not by_likeness
-        source = cell.digest if unlike else cell.source[:LOOKED_AT]
-        if len(source) < SHORT:  # nbdime would take any two of them for alike
-            source = f"{source}\n" * SHORT
-        stored: dict[str, Any] = {"cell_type": cell.kind, "id": name, "source": source}
-        stored["metadata"] = {}
-        if cell.kind == "code":
-            stored |= {"outputs": [], "execution_count": None}
-        cells.append(stored)
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
-
-
-def _insert(changes: list[Change], deleted: Change) -> None:
-    """Put a deletion where it would be read: before what follows it in the base."""
-    assert deleted.base is not None
-    after = [n for n, change in enumerate(changes) if (change.base or 0) > deleted.base]
-    changes.insert(after[0] if after else len(changes), deleted)
+def difference(before: str, now: str) -> tuple[Line, ...]:
+    """The lines that changed, with two unchanged ones around them; empty if none did."""
+    before, now = before.rstrip("\n"), now.rstrip("\n")
+    if before == now:
+        return ()
+    old, new = (text[:LONGEST_SOURCE].split("\n") if text else [] for text in (before, now))
+    lines = [
+        ("⋯", "") if line.startswith("@@") else (line[0], visible(line[1 : LONGEST_LINE + 1]))
+        for line in islice(unified_diff(old, new, n=2, lineterm=""), 3, None)  # after the headers
+    ]
+    left_out = max(len(before), len(now)) - LONGEST_SOURCE
+    if left_out > 0:
+        lines.append(("⋯", f"{left_out:,} characters more, not compared"))
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [("⋯", f"{len(lines) - MOST_LINES:,} lines more")]
+    return tuple(lines)

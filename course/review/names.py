@@ -6,141 +6,127 @@ import ast
 import builtins
 import symtable
 from collections.abc import Iterator
-
-FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+from typing import Any
 
 
 def defined(source: str) -> set[str]:
     """The names that a cell binds, or changes in place by an index or attribute; no imports."""
-    tree = ast.parse(source)
-    imported = {
-        alias.asname or alias.name.split(".")[0] for s in imports(source) for alias in s.names
-    }
-    return set().union(*(_bound(statement) for statement in tree.body)) - imported
+    reader = _Reader(source)
+    return (reader.scopes[0] | reader.changed) - imported(source)
 
 
 def used(source: str) -> set[str]:
     """The names that a cell takes from cells above it, or from its imports."""
-    free: set[str] = set()
-    bound = {name for name in vars(builtins) if name != "_"}
-    inside = _used_in_functions(source)
-    for statement in _in_order(ast.parse(source).body):
-        free |= _loaded(statement) - bound
-        bound |= _bound(statement) - free
-    return free | (inside - bound)
+    reader = _Reader(source)
+    # A function may use what is bound after its definition.
+    later = {symbol.get_name() for symbol in _inner_globals(source) if symbol.is_referenced()}
+    return (reader.used | (later - reader.scopes[0])) - (set(vars(builtins)) - {"_"})
 
 
 def imports(source: str) -> list[ast.Import | ast.ImportFrom]:
-    """The import statements that stand at a cell's top level."""
+    """The import statements at a cell's top level."""
     return [s for s in ast.parse(source).body if isinstance(s, ast.Import | ast.ImportFrom)]
 
 
-def _in_order(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """The statements and heads of blocks as they are executed."""
-    for statement in body:
-        match statement:
-            case ast.For():
-                yield from (statement.iter, statement.target)
-            case ast.While() | ast.If():
-                yield statement.test
-            case ast.With():
-                yield from statement.items
-            case ast.Try():
-                pass
-            case _:
-                yield statement
-                continue
-        for part in ("body", "handlers", "orelse", "finalbody"):
-            for inner in getattr(statement, part, []):
-                yield from _in_order(
-                    inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
-                )
+def imported(source: str) -> set[str]:
+    """The names that those bind; `*` for all names of a module."""
+    return {alias.asname or alias.name.split(".")[0] for s in imports(source) for alias in s.names}
 
 
-def _bound(node: ast.AST) -> set[str]:
-    """The names that a node binds or changes in place."""
-    names: set[str] = set()
-    inside = list(_outside_functions(node))
-    own = {  # the targets of comprehensions, which nothing outside sees
-        id(name)
-        for part in inside
-        if isinstance(part, ast.comprehension)
-        for name in ast.walk(part.target)
-    }
-    for inner in inside:
-        if id(inner) in own:
-            continue
-        match inner:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                names.add(inner.name)
-                names |= {n for g in ast.walk(inner) if isinstance(g, ast.Global) for n in g.names}
-            case ast.ClassDef():
-                own |= {id(name) for part in inner.body for name in ast.walk(part)}
-                names.add(inner.name)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                names.add(name)
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                names.add(name)
-            case ast.alias():
-                names.add(inner.asname or inner.name.split(".")[0])
-            case ast.Name(ctx=ast.Store()):
-                names.add(inner.id)
-            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
-                root: ast.expr = inner
-                while isinstance(root, ast.Subscript | ast.Attribute):
-                    root = root.value
-                names |= {root.id} if isinstance(root, ast.Name) else set()
-    return names
-
-
-def _loaded(node: ast.AST) -> set[str]:
-    """The names that a node reads, without those of its own comprehensions and classes."""
-    inner = list(_outside_functions(node))
-    own = {
-        name.id
-        for part in inner
-        if isinstance(part, ast.comprehension)
-        for name in ast.walk(part.target)
-        if isinstance(name, ast.Name)
-    }
-    own |= {
-        name.id
-        for part in inner
-        if isinstance(part, ast.ClassDef)
-        for name in ast.walk(part)
-        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-    }
-    read = {
-        part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
-    changed = {
-        part.target.id
-        for part in inner
-        if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name)
-    }
-    return (read - own) | changed
-
-
-def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all inside it, but not the bodies of functions, which run later."""
-    yield node
-    for name, value in ast.iter_fields(node):
-        if isinstance(node, FUNCTIONS) and name in ("body", "args"):
-            continue
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, ast.AST):
-                yield from _outside_functions(inner)
-
-
-def _used_in_functions(source: str) -> set[str]:
-    """The global names that the functions of a cell read, their annotations and defaults too."""
-    names: set[str] = set()
+def _inner_globals(source: str) -> Iterator[symtable.Symbol]:
+    """The global names in the functions, classes and comprehensions of a cell."""
     tables = list(symtable.symtable(source, "cell", "exec").get_children())
     while tables:
         table = tables.pop()
-        names |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+        yield from (symbol for symbol in table.get_symbols() if symbol.is_global())
         tables += table.get_children()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            names |= {n.id for n in ast.walk(node.args) if isinstance(n, ast.Name)}
-    return names
+
+
+class _Reader(ast.NodeVisitor):
+    """Visits a cell in the order in which Python evaluates it, but no bodies of functions."""
+
+    def __init__(self, source: str) -> None:
+        self.used: set[str] = set()
+        self.changed: set[str] = set()  # in place
+        self.scopes: list[set[str]] = [set()]  # bound: in the cell, in a class or comprehension
+        self.visit(ast.parse(source))
+        self.scopes[0] |= {
+            symbol.get_name()
+            for symbol in _inner_globals(source)
+            if symbol.is_declared_global() and symbol.is_assigned()
+        }
+
+    def _visit(self, *parts: Any) -> None:
+        for part in parts:
+            for node in part if isinstance(part, list) else [part]:
+                if node is not None:
+                    self.visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self.scopes[-1].add(node.id)
+        elif not any(node.id in scope for scope in self.scopes):
+            self.used.add(node.id)
+
+    def _visit_in_place(self, node: ast.Subscript | ast.Attribute) -> None:
+        root: ast.expr = node
+        while isinstance(root, ast.Subscript | ast.Attribute):
+            root = root.value
+        if isinstance(node.ctx, ast.Store) and isinstance(root, ast.Name):
+            self.changed.add(root.id)
+        self.generic_visit(node)
+
+    visit_Subscript = visit_Attribute = _visit_in_place
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self._visit(node.value, node.targets)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self.visit_Name(ast.Name(node.target.id, ast.Load()))
+        self._visit(node.value, node.target)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.visit(node.value)
+        self.scopes[0].add(node.target.id)
+
+    def _visit_for(self, node: ast.For | ast.AsyncFor | ast.comprehension) -> None:
+        rest = [node.ifs] if isinstance(node, ast.comprehension) else [node.body, node.orelse]
+        self._visit(node.iter, node.target, *rest)
+
+    visit_For = visit_AsyncFor = visit_comprehension = _visit_for
+
+    def _visit_comprehension(self, node: Any) -> None:
+        self.scopes.append(set())
+        results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self._visit(node.generators, *results)
+        self.scopes.pop()
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _visit_comprehension
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.visit(node.args)
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._visit(node.decorator_list, node.args, node.returns)
+        self.scopes[-1].add(node.name)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = _visit_function
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._visit(node.decorator_list, node.bases, node.keywords)
+        self.scopes.append(set())
+        self._visit(node.body)
+        self.scopes.pop()
+        self.scopes[-1].add(node.name)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self.scopes[-1].add(node.asname or node.name.split(".")[0])
+
+    def _visit_capture(self, node: Any) -> None:
+        name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+        if name:
+            self.scopes[-1].add(name)
+        self.generic_visit(node)
+
+    visit_MatchAs = visit_MatchStar = visit_MatchMapping = visit_ExceptHandler = _visit_capture

@@ -1,6 +1,6 @@
 "use strict";
 
-// Sorting: a heading's button sorts the rows by what its column, or the chosen aspect of it, holds.
+// Sorting: a heading's button sorts the rows by its column, or the chosen aspect of that.
 const table = document.querySelector("#overview");
 const aspect = document.querySelector("#aspect");
 let last = null;
@@ -15,8 +15,7 @@ function value(row, column) {
 function sort(button) {
   const heading = button.closest("th");
   const column = heading.cellIndex;
-  const first = heading.dataset[`${aspect.value}First`] ?? heading.dataset.first;
-  rising = column === last ? !rising : first !== "falling";
+  rising = column === last ? !rising : heading.dataset.first !== "falling";
   last = column;
   const rows = [...table.tBodies[0].rows];
   rows.sort((one, other) => {

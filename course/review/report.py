@@ -2,188 +2,246 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 
 import intro_lm
-from course.review import comparison, numbers, outcomes, trust
-from course.review.curriculum import Curriculum, Lesson, changed_since
+from course.review import comparison, results, trust
+from course.review.comparison import Comparison
+from course.review.curriculum import Curriculum, Lesson
 from course.review.git import GitError
-from course.review.marks import Mark, at_cells
-from course.review.outcomes import Outcome
-from course.review.pool import cores, each
-from course.review.rerun import checked_again, refuted, rerun
+from course.review.marks import Mark, at_cells, most_urgent_first
+from course.review.rerun import Rerun, checked_again, rerun
 from course.review.rerun import marks as marks_of_rerun
-from course.review.reviews import NotebookReview, Reviewed, Settings
-from course.review.stored import Notebook, UnreadableError, parse
+from course.review.results import Number, Outcome
+from course.review.stored import Cell, Notebook, UnreadableError, parse
 from course.review.submissions import Source, Submission
 
-# Submissions are made by anybody: whatever one of them does, the others get their report.
-UNFORESEEN = (
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """How to review: whether to run copies, how many seconds a cell may take, in how many jobs."""
+
+    rerun: bool = False
+    timeout: float = 300.0
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class NotebookReview:
+    """What was found in one notebook."""
+
+    name: str  # of its file
+    lesson: str = ""  # the number of the curriculum's notebook that it was made from, if any
+    title: str = ""  # of that
+    marks: tuple[Mark, ...] = ()  # the most urgent first
+    cells: int = 0  # with code
+    ran: int = 0  # cells
+    versions: tuple[str, ...] = ()  # of the package, that stored results in it
+    exercises: tuple[Outcome, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    missing_numbers: tuple[str, ...] = ()
+    changes: Comparison = field(default_factory=Comparison)
+    answers: dict[int, str] = field(default_factory=dict)  # by the cell's index: the exercise
+    errors: tuple[tuple[int, Cell], ...] = ()  # cells that ended in an error
+    again: Rerun | None = None
+    best: Number | None = None  # the number that answers the notebook's question
+
+    @property
+    def readable(self) -> bool:
+        return not any(mark.kind == "unreadable" for mark in self.marks)
+
+    @property
+    def solved(self) -> int:
+        return sum(outcome.solved for outcome in self.exercises)
+
+    @property
+    def trusted(self) -> bool:
+        """One clean run, with nothing to look at."""
+        kinds = {mark.kind for mark in self.marks}
+        return "clean run" in kinds and all(mark.level != "look" for mark in self.marks)
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One submission and the reviews of its notebooks, in the curriculum's order."""
+
+    submission: Submission
+    notebooks: tuple[NotebookReview, ...]
 
 
 def review(
-    submissions: Iterable[Submission], curriculum: Curriculum, settings: Settings | None = None
+    submissions: Sequence[Submission], curriculum: Curriculum, options: ReviewOptions
 ) -> list[Reviewed]:
-    """Review each notebook of each submission, several at a time.
-
-    Nothing is executed unless `settings.rerun` says so.
-    """
-    settings = settings or Settings()
-    listed = list(submissions)
-    tasks = [source for submission in listed for source in submission.notebooks]
-    done = each(_review_safely, tasks, (curriculum, settings), settings.workers, _lost)
+    """Review each notebook of each submission, `options.jobs` at a time."""
+    sources = [source for submission in submissions for source in submission.notebooks]
+    reviews = _in_processes(sources, curriculum, options)
     found = []
-    for submission in listed:
-        reviews = [next(done) for _ in submission.notebooks]
-        found.append(Reviewed(submission, tuple(_without_copies(reviews, curriculum))))
-    return _held_against_each_other(found)
-
-
-def _lost(source: Source) -> NotebookReview:
-    text = "the process that read it died: too little memory, or it was made to"
-    return NotebookReview(source.name, marks=(Mark("unreadable", text),))
-
-
-def _held_against_each_other(found: list[Reviewed]) -> list[Reviewed]:
-    """The same, with a mark where an answer is correct and the same one failed for another."""
-    every = [
-        (one.submission.intern, outcome)
+    for submission in submissions:
+        own = [next(reviews) for _ in submission.notebooks]
+        found.append(Reviewed(submission, tuple(_without_copies(own, curriculum))))
+    wrong = {
+        (outcome.exercise, outcome.answer): one.submission.intern
         for one in found
-        for review in one.notebooks
-        for outcome in review.exercises
+        for each in one.notebooks
+        for outcome in each.exercises
+        if outcome.outcome == "not yet" and outcome.answer and not outcome.doubt
+    }
+    return [
+        replace(one, notebooks=tuple(_contradicted(each, wrong) for each in one.notebooks))
+        for one in found
     ]
-    wrong = outcomes.contradictions(every)
-
-    def marked(review: NotebookReview) -> NotebookReview:
-        both = [
-            f"{outcome.exercise}: the same answer was not yet right for {wrong[key]}"
-            for outcome in review.exercises
-            if outcome.outcome == "correct" and (key := (outcome.exercise, outcome.answer)) in wrong
-        ]
-        if not both:
-            return review
-        return replace(
-            review, marks=_sorted([*review.marks, Mark("two outcomes", "; ".join(both))])
-        )
-
-    return [replace(one, notebooks=tuple(map(marked, one.notebooks))) for one in found]
 
 
-def _without_copies(reviews: list[NotebookReview], curriculum: Curriculum) -> list[NotebookReview]:
-    """The same, in which only one notebook of each lesson counts: that with the lesson's name."""
+def _without_copies(
+    reviews: Sequence[NotebookReview], curriculum: Curriculum
+) -> list[NotebookReview]:
+    """One notebook of each lesson counts: the one with the lesson's name, else the first."""
     names = {lesson.name for lesson in curriculum.lessons}
-    counted: set[str] = set()
-    kept = []
-    for review in sorted(reviews, key=lambda one: (one.lesson, one.name not in names, one.name)):
-        if review.lesson in counted:
+    kept: list[NotebookReview] = []
+    for each in sorted(reviews, key=lambda one: (one.lesson, one.name not in names, one.name)):
+        if each.lesson and kept and kept[-1].lesson == each.lesson:
+            marks = [m for m in each.marks if m.kind not in ("not proven", "not yet")]
             copy = Mark("second copy", "its exercises are not counted")
-            review = _with_exercises(replace(review, marks=(*review.marks, copy)), [])
-        counted |= {review.lesson} - {""}
-        kept.append(review)
+            each = replace(each, exercises=(), marks=most_urgent_first([*marks, copy]))
+        kept.append(each)
     return sorted(kept, key=lambda one: one.lesson == "")
 
 
-def _with_exercises(each: NotebookReview, exercises: list[Outcome]) -> NotebookReview:
-    """A review with these outcomes, and the marks that follow from them."""
-    marks = [mark for mark in each.marks if mark.kind not in ("not proven", "not yet")]
-    marks += outcomes.unproven(exercises) + outcomes.not_yet(exercises)
-    return replace(each, exercises=tuple(exercises), marks=_sorted(marks))
+def _contradicted(review: NotebookReview, wrong: dict[tuple[str, str], str]) -> NotebookReview:
+    """The review, with a mark where an answer is correct that failed for another intern."""
+    said = [
+        f"{outcome.exercise}: the same answer was not yet right for {wrong[key]}"
+        for outcome in review.exercises
+        if outcome.outcome == "correct" and (key := (outcome.exercise, outcome.answer)) in wrong
+    ]
+    marks = [Mark("two outcomes", "; ".join(said))] if said else []
+    return replace(review, marks=most_urgent_first([*review.marks, *marks]))
 
 
-def _review_safely(source: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
-    """The same as `review_notebook`, where no notebook can end the review of the others."""
-    try:
-        return review_notebook(source, curriculum, settings)
-    except UNFORESEEN as error:
-        text = f"the review of it failed ({type(error).__name__}); that is a mistake of the tool"
-        return NotebookReview(source.name, marks=(Mark("unreadable", text),))
-
-
-def review_notebook(source: Source, curriculum: Curriculum, settings: Settings) -> NotebookReview:
-    """Review one notebook."""
-    lesson = curriculum.named(source.name)
-    known = NotebookReview(source.name)
-    if lesson:
-        nothing = tuple(Outcome(name, outcomes.NOT_CHECKED) for name in lesson.exercises)
-        known = replace(known, lesson=lesson.number, title=lesson.title, exercises=nothing)
+def review_notebook(
+    source: Source, curriculum: Curriculum, options: ReviewOptions
+) -> NotebookReview:
+    """Review one notebook, whatever it holds."""
     try:
         content = source.read()
         notebook = parse(content)
+        lesson = curriculum.lesson_of(source.name, notebook)
+        found = _static(source.name, notebook, lesson, curriculum)
+        exercises, marks, again = found.exercises, list(found.marks), None
+        if options.rerun:
+            threads = max(1, (os.cpu_count() or 1) // options.jobs)
+            again = rerun(content, options.timeout, threads)
+            exercises = tuple(checked_again(list(exercises), again))
+            marks += marks_of_rerun(again, list(exercises))
+        marks += results.marks_of_exercises(exercises)
+        return replace(found, exercises=exercises, again=again, marks=most_urgent_first(marks))
     except (UnreadableError, GitError) as error:
-        return replace(known, marks=(Mark("unreadable", str(error)),))
-    except MemoryError:
-        return replace(known, marks=(Mark("unreadable", "it does not fit into memory"),))
-    lesson = curriculum.lesson_of(source.name, notebook)
-    found = _static(source.name, notebook, lesson, curriculum)
-    if not settings.rerun:
-        return found
-    threads = max(1, cores() // settings.workers)
-    again = rerun(content, settings.timeout, threads)
-    exercises = checked_again(list(found.exercises), again)
-    marks = _sorted([*found.marks, *marks_of_rerun(again, refuted(exercises))])
-    return _with_exercises(replace(found, marks=marks, again=again), exercises)
+        problem = str(error)
+    except Exception as error:  # a submission can hold anything: the others get their report
+        problem = f"its review failed ({type(error).__name__}), which is a mistake of this tool"
+    return _unreadable(source, curriculum, problem)
+
+
+def _unreadable(source: Source, curriculum: Curriculum, problem: str) -> NotebookReview:
+    lesson = curriculum.named(source.name)
+    marks = (Mark("unreadable", problem),)
+    if lesson is None:
+        return NotebookReview(source.name, marks=marks)
+    nothing = tuple(Outcome(name) for name in lesson.exercises)
+    return NotebookReview(source.name, lesson.number, lesson.title, marks, exercises=nothing)
 
 
 def _static(
     name: str, notebook: Notebook, lesson: Lesson | None, curriculum: Curriculum
 ) -> NotebookReview:
-    """What can be said without executing anything."""
+    """What can be said without running anything; marks for exercises are added later."""
     code = notebook.code()
-    measured = numbers.numbers(notebook)
-    marks = [*trust.marks(notebook), *numbers.marks(measured)]
-    marks += outcomes.of_version(notebook, intro_lm.__version__)
-    failed = {place for mark in marks if mark.kind == "error" for place in mark.cells}
+    marks = trust.marks(notebook)
+    failed = {index for mark in marks if mark.kind == "error" for index in mark.cells}
+    stored_by = results.versions(notebook)
+    others = ", ".join(sorted({*stored_by} - {intro_lm.__version__}))
+    if others:
+        text = f"stored by intro_lm {others}; here is {intro_lm.__version__}"
+        marks.append(Mark("other version", text))
+    measured = results.numbers(notebook)
     review = NotebookReview(
         name=name,
-        errors=tuple((place, cell) for place, cell in code if place in failed),
+        errors=tuple((index, cell) for index, cell in code if index in failed),
         cells=len(code),
         ran=sum(cell.count is not None for _, cell in code),
-        versions=tuple(outcomes.versions(notebook)),
+        versions=tuple(stored_by),
     )
     if lesson is None:
-        marks.append(Mark("unknown notebook", "no notebook of the curriculum is like it"))
-        return replace(review, marks=_sorted(marks), numbers=tuple(measured))
+        marks.append(Mark("unknown notebook", "it is the intern's own"))
+        marks += results.marks_of_numbers(measured)
+        return replace(review, marks=tuple(marks), numbers=tuple(measured))
     changes = comparison.compare(lesson.notebook, notebook)
-    places = lesson.exercises
-    stubs = {cell.digest for _, cell in lesson.notebook.code()}
-    exercises = outcomes.outcomes(notebook, places, stubs)
+    marks += comparison.marks(changes)
     if comparison.has_not_run(changes, lesson.notebook, notebook):
-        measured = []
-        edited = [c.place for c in changes.changes if c.place and c.cell.is_code and c.edited]
-        marks = [mark for mark in marks if mark.kind not in ("clean run", "outside its band")]
+        measured = []  # they are the curriculum's own
+        marks = [mark for mark in marks if mark.kind != "clean run"]
         marks.append(Mark("as given out", "every stored output is the curriculum's own"))
+        edited = [c.index for c in changes.changes if c.index and c.cell.is_code and c.lines]
         if edited:
             marks.append(Mark("not run since", at_cells(edited), edited))
-    marks += comparison.marks(changes, lesson.notebook, notebook)
     if lesson.commit:
-        text = f"made from commit {lesson.commit} of {lesson.day}, and compared with that"
-        text += f"; {changed_since(lesson, curriculum)} cells were changed or added since"
+        text = f"made from commit {lesson.commit} of {lesson.day}, and compared with that; "
+        text += f"{curriculum.changed_since(lesson)} cells were changed or added since"
         marks.append(Mark("older notebook", text))
-    now = {base: place for place, base in changes.pairs.items()}
-    stored = {number.name for number in measured}
-    review = replace(
+    index_of = {base: index for index, base in changes.pairs.items()}
+    names = {number.name: number for number in measured}
+    return replace(
         review,
         lesson=lesson.number,
         title=lesson.title,
-        marks=_sorted(marks),
+        marks=tuple(marks + results.marks_of_numbers(measured)),
+        exercises=tuple(results.outcomes(notebook, lesson.exercises)),
         numbers=tuple(measured),
+        missing_numbers=tuple(number for number in lesson.numbers if number not in names),
         changes=changes,
-        answers={now[base]: name for name, base in places.items() if base in now},
-        missing_numbers=tuple(name for name in lesson.numbers if name not in stored),
-        best=numbers.headline(lesson.number, measured),
+        answers={index_of[b]: name for name, b in lesson.exercises.items() if b in index_of},
+        best=names.get(results.HEADLINES.get(lesson.number, "")),
     )
-    return _with_exercises(review, exercises)
 
 
-def _sorted(marks: Iterable[Mark]) -> tuple[Mark, ...]:
-    """What to look at first, then notes, then what is good."""
-    return tuple(sorted(marks, key=lambda mark: ("look", "note", "good").index(mark.level)))
+_shared: list[tuple[Curriculum, ReviewOptions]] = []  # in a process of a pool, sent to it once
+
+
+def _begin(curriculum: Curriculum, options: ReviewOptions) -> None:
+    _shared[:] = [(curriculum, options)]
+
+
+def _review(source: Source) -> NotebookReview:
+    return review_notebook(source, *_shared[0])
+
+
+def _in_processes(
+    sources: Sequence[Source], curriculum: Curriculum, options: ReviewOptions
+) -> Iterator[NotebookReview]:
+    """The review of each notebook, in order; none can take down the review of the others."""
+    # To start a process takes as long as to read some dozens of notebooks.
+    jobs = min(options.jobs, len(sources) if options.rerun else len(sources) // 50)
+    if jobs <= 1:
+        yield from (review_notebook(source, curriculum, options) for source in sources)
+        return
+
+    def pool(workers: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (curriculum, options))
+
+    with pool(jobs) as together:
+        futures = [together.submit(_review, source) for source in sources]
+    for source, future in zip(sources, futures, strict=True):
+        try:
+            yield future.result()
+        except BrokenProcessPool:  # its process died, or that of another notebook: try it alone
+            with pool(1) as alone:
+                try:
+                    yield alone.submit(_review, source).result()
+                except BrokenProcessPool:
+                    text = "the process that read it died: there may be too little memory"
+                    yield _unreadable(source, curriculum, text)

@@ -1,28 +1,30 @@
-"""A notebook as it is stored: read without trust, executed never.
+"""A notebook as it is stored: read with nbformat, never executed.
 
-What a submission holds is somebody else's data. Whatever can't be a notebook is refused with a
-reason (`UnreadableError`); of what can, long texts are cut, and only their digest stays whole.
+What isn't a valid notebook is refused with the reason (`UnreadableError`). Of a valid one only what
+a report shows is kept, with long texts cut, so that hundreds fit into memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+import nbformat
+from nbformat.validator import ValidationError, normalize, validate
+
 from course.display import KEY
-from course.review.texts import Text, one_line, sha256, shortened
+from course.review.texts import Text, one_line, quoted, sha256, shortened
 
 MOST_BYTES = 100_000_000
 MOST_CELLS = 1_000
-MOST_OUTPUTS = 30  # of one cell
-MOST_COUNT = 10_000_000  # no kernel counts so far
-MOST_RECORDS = 500  # outputs of one cell that are looked at for what the package stored
-LARGE = 1_000_000  # bytes that one cell's outputs may hold before it is worth a mark
-CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
+MOST_OUTPUTS = 30  # of one cell that are shown
+MOST_PUBLISHED = 500  # outputs of one cell in which results of the package are looked for
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
 class UnreadableError(ValueError):
@@ -31,46 +33,27 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a cell.
+    """One output of a cell."""
 
-    Args:
-        kind: stdout, stderr, result, display or error.
-        texts: its texts; of several forms of one thing the plain one first.
-        pictures: (mime type, base64) of each picture.
-        digest: of all that it holds, but for pictures; whatever of it is shown.
-        record: what the package stored beside it.
-    """
-
-    kind: str
-    texts: tuple[Text, ...] = ()
-    pictures: tuple[tuple[str, str], ...] = ()
-    digest: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    kind: str  # stdout, stderr, display_data, execute_result or error
+    texts: tuple[Text, ...] = ()  # the plain one first; of an error its last line, the traceback
+    pictures: tuple[tuple[str, str], ...] = ()  # MIME types and base64 texts
+    metadata: dict[str, Any] = field(default_factory=dict)  # stored by the package, as for `expect`
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell.
-
-    Args:
-        count: its execution count; None if it has none.
-        outputs: those to be shown, and those with a record.
-        left_out: how many others there are.
-        size: the bytes of its outputs as stored.
-        gave: a digest of each output, shown or not; stderr's apart, since progress bars go there.
-        progress: a digest of what went to stderr, and of the pictures.
-    """
+    """A cell."""
 
     id: str
     kind: str  # code, markdown or raw
     source: str
     tags: tuple[str, ...] = ()
-    count: int | None = None
+    count: int | None = None  # its execution count; None if it has not run
     outputs: tuple[Output, ...] = ()
-    left_out: int = 0  # outputs beyond `MOST_OUTPUTS`
-    size: int = 0
-    gave: tuple[str, ...] = ()
-    progress: str = ""
+    left_out: int = 0  # outputs that are too many to show
+    size: int = 0  # characters of all its outputs as stored
+    outputs_digest: str = ""  # of all its outputs
 
     @property
     def digest(self) -> str:
@@ -78,12 +61,8 @@ class Cell:
         return sha256(self.source.strip())
 
     @property
-    def source_shown(self) -> Text:
-        return shortened(self.source)
-
-    @property
     def is_code(self) -> bool:
-        """Whether there is code in it to run; JupyterLab gives an empty cell no count."""
+        """Whether there is code to run; JupyterLab gives an empty cell no count."""
         return self.kind == "code" and bool(self.source.strip())
 
 
@@ -92,185 +71,138 @@ class Notebook:
     cells: tuple[Cell, ...]
 
     def code(self) -> list[tuple[int, Cell]]:
-        """Each cell with code, with its place among all cells, counted from 1."""
-        return [(n, cell) for n, cell in enumerate(self.cells, 1) if cell.is_code]
+        """Each cell with code and its index, which counts all cells from 1, as JupyterLab does."""
+        return [(index, cell) for index, cell in enumerate(self.cells, 1) if cell.is_code]
+
+    def published(self) -> Iterator[tuple[int, Cell, Output]]:
+        """Each output with metadata of the package, with its cell and that cell's index."""
+        for index, cell in self.code():
+            for output in cell.outputs:
+                if output.metadata:
+                    yield index, cell, output
 
 
 def parse(content: bytes) -> Notebook:
-    """The notebook that a file holds.
+    """What a report needs of the notebook in a file, else UnreadableError."""
+    return summary(read(content))
+
+
+def summary(notebook: nbformat.NotebookNode) -> Notebook:
+    """What a report needs of a notebook."""
+    return Notebook(tuple(map(_cell, notebook.cells)))
+
+
+def read(content: bytes) -> nbformat.NotebookNode:
+    """The notebook in a file: valid, with texts in one piece and unique ids.
 
     Raises:
-        UnreadableError: it holds none; the message says why.
+        UnreadableError: it isn't a notebook; the message says why.
     """
-    stored = raw(content)
-    return Notebook(tuple(_cell(n, cell) for n, cell in enumerate(stored["cells"], 1)))
-
-
-def raw(content: bytes) -> dict[str, Any]:
-    """The same as dictionaries and lists, of which no more is known than that there are cells."""
     if len(content) > MOST_BYTES:
-        raise UnreadableError(
-            f"it holds {len(content) / 1e6:,.0f} MB; more than {MOST_BYTES / 1e6:,.0f} are not read"
-        )
-    if not content.strip():
-        raise UnreadableError("the file is empty")
+        raise UnreadableError(f"it holds more than {MOST_BYTES / 1e6:,.0f} MB")
+    text = content.decode("utf-8-sig", errors="replace")
     try:
-        stored = json.loads(content)
+        stored = json.loads(text)
     except RecursionError:
         raise UnreadableError("its JSON is nested too deeply for a notebook") from None
-    except json.JSONDecodeError as error:
-        hint = "" if content.rstrip().endswith(b"}") else "it is cut off; "
-        hint = "it holds the marks of a merge conflict; " if CONFLICT.search(content) else hint
-        raise UnreadableError(
-            f"{hint}it holds no JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        ) from None
-    except ValueError as error:  # not UTF-8, or a number of thousands of digits
-        raise UnreadableError(f"it holds no JSON: {type(error).__name__}") from None
+    except ValueError as error:
+        hint = "" if text.rstrip().endswith("}") else "it is cut off; "
+        hint = "it holds the marks of a merge conflict; " if CONFLICT.search(text) else hint
+        hint = hint if text.strip() else "the file is empty; "
+        raise UnreadableError(f"{hint}it holds no JSON: {quoted(error, 120)}") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("cells"), list):
         old = isinstance(stored, dict) and "worksheets" in stored
         remedy = ": its format is older than 4; open and save it in JupyterLab" if old else ""
-        raise UnreadableError(f"it is JSON, and not a notebook with cells{remedy}")
+        raise UnreadableError(f"it is JSON, but not a notebook with cells{remedy}")
     if len(stored["cells"]) > MOST_CELLS:
-        raise UnreadableError(
-            f"it has {len(stored['cells']):,} cells; more than {MOST_CELLS:,} are not read"
-        )
-    return stored
+        raise UnreadableError(f"it has more than {MOST_CELLS:,} cells")
+    try:
+        notebook = nbformat.v4.reads(text)
+        notebook.nbformat_minor = max(5, notebook.nbformat_minor)  # since 4.5 cells have ids
+        with warnings.catch_warnings(action="ignore"):  # about missing ids, which it adds
+            _, notebook = normalize(notebook)
+        validate(notebook, relax_add_props=True)
+    except ValidationError as error:
+        raise UnreadableError(f"it isn't a valid notebook: {quoted(error.message, 160)}") from None
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # nbformat's own steps before the validation, on what they don't expect
+        raise UnreadableError(f"it isn't a valid notebook ({type(error).__name__})") from None
+    return notebook
 
 
-def _cell(number: int, stored: Any) -> Cell:
-    if not isinstance(stored, dict) or stored.get("cell_type") not in ("code", "markdown", "raw"):
-        raise UnreadableError(f"cell {number} is neither code, nor Markdown, nor raw text")
-    metadata = stored.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    count = stored.get("execution_count")
-    given = stored.get("outputs")
-    listed = given if isinstance(given, list) and stored["cell_type"] == "code" else []
-    joined = _joined(listed)
-    kept = joined[:MOST_OUTPUTS]
-    kept += [one for one in joined[MOST_OUTPUTS:MOST_RECORDS] if _record(one)]
-    known = count if type(count) is int and 0 < count < MOST_COUNT else None
-    gave, progress = _digests(joined)
+def _cell(stored: nbformat.NotebookNode) -> Cell:
+    is_code = stored.cell_type == "code"
+    outputs = _joined(stored.outputs) if is_code else []
+    shown = outputs[:MOST_OUTPUTS]
+    shown += [one for one in outputs[MOST_OUTPUTS:MOST_PUBLISHED] if published(one)]
+    as_json = json.dumps(outputs, sort_keys=True)
     return Cell(
-        id=_text(stored.get("id")),
-        kind=stored["cell_type"],
-        source=_text(stored.get("source")),
-        tags=tuple(map(one_line, _texts(tags))),
-        count=known,
-        outputs=tuple(map(_output, kept)),
-        left_out=len(joined) - len(kept),
-        size=sum(map(_size, joined)),
-        gave=gave,
-        progress=progress,
+        id=stored.get("id", ""),
+        kind=stored.cell_type,
+        source=stored.source,
+        tags=tuple(map(one_line, stored.metadata.get("tags", []))),
+        count=stored.execution_count if is_code else None,
+        outputs=tuple(map(_output, shown)),
+        left_out=len(outputs) - len(shown),
+        size=len(as_json),
+        outputs_digest=sha256(as_json),
     )
 
 
-def _joined(stored: Any) -> list[dict[str, Any]]:
-    """The outputs that are dictionaries, with the pieces of a stream put together."""
-    joined: list[dict[str, Any]] = []
-    pieces: list[str] = []
-    for one in stored if isinstance(stored, list) else []:
-        if not isinstance(one, dict):
-            continue
-        is_stream = one.get("output_type") == "stream"
-        if is_stream and joined and joined[-1].get("name") == one.get("name") and pieces:
-            pieces.append(_text(one.get("text")))
-            continue
-        if pieces:
-            joined[-1]["text"] = "".join(pieces)
-        pieces = [_text(one.get("text"))] if is_stream else []
-        joined.append(dict(one) if is_stream else one)
-    if pieces:
-        joined[-1]["text"] = "".join(pieces)
+def _joined(outputs: list[Any]) -> list[Any]:
+    """The outputs, with the pieces of a stream put together."""
+    joined: list[Any] = []
+    for stream, group in groupby(outputs, lambda one: one.output_type == "stream" and one.name):
+        pieces = list(group)
+        if stream:
+            pieces = [pieces[0] | {"text": "".join(piece.text for piece in pieces)}]
+        joined += pieces
     return joined
 
 
-def _output(stored: dict[str, Any]) -> Output:
-    kind = stored.get("output_type")
+def _output(stored: Any) -> Output:
+    kind = stored["output_type"]
     if kind == "stream":
-        text = _text(stored.get("text"))
-        name = "stderr" if stored.get("name") == "stderr" else "stdout"
-        return Output(name, (shortened(text),), digest=sha256(text))
+        name = "stderr" if stored["name"] == "stderr" else "stdout"
+        return Output(name, (shortened(stored["text"]),))
     if kind == "error":
-        name, value = _text(stored.get("ename")), _text(stored.get("evalue"))
-        traceback = "\n".join(_texts(stored.get("traceback"))) or f"{name}: {value}"
-        said = sha256(f"{name}: {value}")
-        return Output("error", (shortened(f"{name}: {value}"), shortened(traceback)), digest=said)
-    data = stored.get("data")
-    bundle = dict(_forms(data)) if isinstance(data, dict) else {}
-    order = sorted(bundle, key=lambda mime: (mime != "text/plain", mime))
-    pictures = [mime for mime in order if mime.startswith("image/") and mime != "image/svg+xml"]
-    texts = tuple(shortened(bundle[mime], mime) for mime in order if mime not in pictures)
+        last = f"{stored['ename']}: {stored['evalue']}"
+        return Output(kind, (shortened(last), shortened("\n".join(stored["traceback"]) or last)))
+    forms = texts_of(stored)
     return Output(
-        "result" if kind == "execute_result" else "display",
-        texts,
-        tuple((one_line(mime), bundle[mime]) for mime in pictures),
-        sha256("\0".join(f"{mime}\0{bundle[mime]}" for mime in order if mime not in pictures)),
-        _record(stored),
+        kind,
+        tuple(shortened(text, mime) for mime, text in forms if not is_picture(mime)),
+        tuple((one_line(mime), text) for mime, text in forms if is_picture(mime)),
+        published(stored),
     )
 
 
-def _record(output: dict[str, Any]) -> dict[str, Any]:
-    """What the package stored beside an output: of the fields it knows those that are plain."""
+def is_picture(mime: str) -> bool:
+    """Whether a form of an output is base64 text; SVG is a text, which can hold scripts."""
+    return mime.startswith("image/") and mime != "image/svg+xml"
+
+
+def texts_of(output: Any) -> list[tuple[str, str]]:
+    """The forms in which an output stores one thing: MIME types and texts, the plain one first."""
+    forms = {
+        mime: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+        for mime, value in output.get("data", {}).items()
+    }
+    return sorted(forms.items(), key=lambda form: (form[0] != "text/plain", form[0]))
+
+
+def published(output: Any) -> dict[str, Any]:
+    """What the package stored with an output: the fields that it knows, if they are plain."""
     metadata = output.get("metadata")
-    record = metadata.get(KEY) if isinstance(metadata, dict) else None
-    if not isinstance(record, dict):
+    given = metadata.get(KEY) if isinstance(metadata, dict) else None
+    if not isinstance(given, dict):
         return {}
     known: dict[str, Any] = {}
     for name in ("exercise", "outcome", "version", "answer", "number"):
-        if isinstance(record.get(name), str):
-            known[name] = one_line(record[name][:200])
-    if type(record.get("value")) in (int, float):
-        known["value"] = record["value"]
-    if "exercise" in known:
-        known["failed"] = [one_line(each[:200]) for each in _texts(record.get("failed"))[:20]]
+        if isinstance(given.get(name), str):
+            known[name] = one_line(given[name][:200])
+    if type(given.get("value")) in (int, float):
+        known["value"] = given["value"]
+    if isinstance(given.get("failed"), list):
+        known["failed"] = [quoted(check) for check in given["failed"][:20]]
     return known
-
-
-def _digests(joined: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
-    """A digest of what each output gave, and one of progress and pictures."""
-    gave, progress = [], hashlib.sha256()
-    for one in joined:
-        output = _output(one)
-        if output.kind == "stderr":
-            progress.update(output.digest.encode())
-            continue
-        for _, picture in output.pictures:
-            progress.update(picture.encode(errors="surrogatepass"))
-        gave.append(f"{output.kind} {output.digest} {len(output.pictures)}")
-    return tuple(gave), progress.hexdigest()
-
-
-def _forms(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The forms in which an output stores one thing, as texts."""
-    for mime, value in data.items():
-        if isinstance(value, str) or (isinstance(value, list) and len(_texts(value)) == len(value)):
-            yield mime, _text(value)
-            continue
-        try:
-            yield mime, json.dumps(value, ensure_ascii=False, indent=1)
-        except RecursionError:
-            yield mime, "(nested too deeply to show)"
-
-
-def _size(output: dict[str, Any]) -> int:
-    data = output.get("data")
-    texts = [_text(output.get("text")), *_texts(output.get("traceback"))]
-    texts += map(_text, data.values()) if isinstance(data, dict) else []
-    return sum(map(len, texts))
-
-
-def _texts(value: Any) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    """A text, which may be stored as a list of lines."""
-    return value if isinstance(value, str) else "".join(_texts(value))
-
-
-def records(notebook: Notebook) -> Iterable[tuple[int, Cell, dict[str, Any]]]:
-    """What the package stored beside outputs: the cell's place, the cell, and the record."""
-    for number, cell in notebook.code():
-        for output in cell.outputs:
-            if output.record:
-                yield number, cell, output.record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,97 +30,64 @@ class Submission:
     problem: str = ""
 
 
-def find(arguments: Iterable[str], repository: Path | None = None) -> list[Submission]:
-    """The submissions that a command line names, each with a name of its own.
+def find(arguments: Iterable[str]) -> list[Submission]:
+    """The submissions that a command line names, each under a different name.
 
     Args:
-        arguments: paths of notebooks or folders, or `git:REF`. Notebooks of one folder are one
-            submission.
-        repository: where refs are looked up; the working folder by default.
+        arguments: paths of notebooks or folders, or `git:REF` for the repository of the working
+            folder. Notebooks of one folder are one submission.
     """
-    found: list[Submission] = []
+    found: dict[tuple[str, str], Submission] = {}  # by name and place
     for argument in dict.fromkeys(arguments):
-        if argument.startswith("git:"):
-            found.append(_of_ref(argument, repository or Path()))
-        elif _is_folder(Path(argument)):
-            found.append(_of_folder(argument))
-        else:
-            _add_notebook(found, argument)
-    return _named_apart(found)
+        one = _of_ref(argument) if argument.startswith("git:") else _of_path(argument)
+        key = one.intern, one.where
+        if key in found and one.notebooks:
+            one = replace(one, notebooks=found[key].notebooks + one.notebooks)
+        found[key] = one
+    return _named_apart(found.values())
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # such as a name that is too long
-        return False
-
-
-def _of_ref(argument: str, repository: Path) -> Submission:
+def _of_ref(argument: str) -> Submission:
+    here = Path.cwd()
     ref = argument.removeprefix("git:")
     intern = one_line(ref.removeprefix("refs/heads/").removeprefix("origin/"))
     try:
-        commit = git.commit_of(repository, ref)
-        files = git.files(repository, commit)
+        commit = git.commit_of(here, ref)
+        blobs = git.notebooks(here, commit)
     except git.GitError as error:
         return Submission(intern, one_line(argument), problem=str(error))
     where = f"{one_line(argument)}, commit {commit[:9]}"
-    paths = [path for path in files if path.endswith(".ipynb")]
-    chosen = [p for p in paths if p.count("/") == 1 and p.startswith("notebooks/")]
-    chosen = chosen or [p for p in paths if "/" not in p]
-    if not chosen:
-        return Submission(intern, where, problem="the commit has no notebooks in notebooks/")
-    sources = [
-        Source(
-            one_line(path.rpartition("/")[2]),
-            partial(git.blob, repository, files[path], MOST_BYTES),
-        )
-        for path in sorted(chosen)
-    ]
-    return Submission(intern, where, tuple(sources))
+    sources = tuple(
+        Source(one_line(Path(path).name), partial(git.run, here, "cat-file", "blob", blob))
+        for path, blob in sorted(blobs.items())
+    )
+    problem = "" if sources else "the commit has no notebooks in notebooks/"
+    return Submission(intern, where, sources, problem)
 
 
-def _of_folder(argument: str) -> Submission:
-    """The notebooks of a folder, or of its own `notebooks/`, as a clone has them."""
-    folder = Path(argument)
+def _of_path(argument: str) -> Submission:
+    """A notebook, or those of a folder or of its `notebooks/`, as a clone has them."""
+    path = Path(argument)
+    folder = path if path.is_dir() else path.parent
     named = folder.resolve()
     intern = one_line(named.parent.name if named.name == "notebooks" else named.name)
-    try:
-        inner = folder / "notebooks"
-        here = _notebooks(folder) or ([] if inner.is_symlink() else _notebooks(inner))
-        below = [] if here else sorted(p.name for p in folder.iterdir() if _holds_notebooks(p))
-    except OSError as error:
-        return Submission(intern, one_line(argument), problem=f"can't be read: {error.strerror}")
-    if not here:
-        hint = f"; its folders {', '.join(below[:5])} hold some: name those" if below else ""
-        problem = one_line(f"the folder holds no notebooks (.ipynb){hint}")
-        return Submission(intern, one_line(argument), problem=problem)
-    sources = [Source(one_line(path.name), partial(_read, path)) for path in here]
-    return Submission(intern, one_line(argument), tuple(sources))
+    where = one_line(str(folder))
+    if folder != path:
+        return Submission(intern, where, (_source(path),))
+    paths = _notebooks(folder) or _notebooks(folder / "notebooks")
+    problem = "" if paths else "the folder holds no notebooks (.ipynb)"
+    below = sorted({one_line(each.parent.name) for each in folder.glob("*/*.ipynb")})
+    if below and not paths:
+        problem += f"; its folders {', '.join(below[:5])} hold some: name those"
+    return Submission(intern, where, tuple(map(_source, paths)), problem)
 
 
 def _notebooks(folder: Path) -> list[Path]:
-    """Its notebooks, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.suffix == ".ipynb" and p.name[0] != ".")
+    return sorted(path for path in folder.glob("*.ipynb") if path.name[0] != ".")
 
 
-def _holds_notebooks(folder: Path) -> bool:
-    return folder.is_dir() and bool(_notebooks(folder) or _notebooks(folder / "notebooks"))
-
-
-def _add_notebook(found: list[Submission], argument: str) -> None:
-    path = Path(argument)
-    folder = path.resolve().parent
-    intern = one_line(folder.parent.name if folder.name == "notebooks" else folder.name)
-    source = Source(one_line(path.name), partial(_read, path))
-    where = one_line(str(path.parent))
-    for index, each in enumerate(found):
-        if each.intern == intern and each.where == where:
-            found[index] = Submission(intern, where, (*each.notebooks, source))
-            return
-    found.append(Submission(intern, where, (source,)))
+def _source(path: Path) -> Source:
+    return Source(one_line(path.name), partial(_read, path))
 
 
 def _read(path: Path) -> bytes:
@@ -137,15 +104,13 @@ def _read(path: Path) -> bytes:
         raise UnreadableError(f"it can't be read: {error.strerror}") from None
 
 
-def _named_apart(found: list[Submission]) -> list[Submission]:
-    """Each with a name that no other has: where two are called alike, a number is added."""
-    apart: list[Submission] = []
-    taken: set[str] = set()
+def _named_apart(found: Iterable[Submission]) -> list[Submission]:
+    """Each with a name of its own: if two have the same name, the second gets a number."""
+    apart: dict[str, Submission] = {}
     for each in found:
         name, number = each.intern or "(no name)", 1
-        while name in taken:
+        while name in apart:
             number += 1
             name = f"{each.intern} ({number})"
-        taken.add(name)
-        apart.append(Submission(name, each.where, each.notebooks, each.problem))
-    return apart
+        apart[name] = replace(each, intern=name)
+    return list(apart.values())

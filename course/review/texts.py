@@ -1,4 +1,4 @@
-"""Texts out of a submission, as they may be shown: nothing in them hidden, and not too long."""
+"""Texts from a submission, made safe to read: nothing stays hidden, and none is too long."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-MOST_SHOWN = 6_000  # characters of one text; a notebook's own longest output has some 3,000
+MOST_SHOWN = 6_000  # characters of one text; the longest output of our notebooks has some 3,000
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # What a text could hide behind: controls, direction marks, zero-width characters, surrogates.
 INVISIBLE = re.compile(
@@ -25,7 +25,7 @@ class Text:
 
 
 def visible(text: str) -> str:
-    """A text without terminal colours, in which what can't be seen is written as its code."""
+    """A text without terminal colours; each invisible character becomes its code."""
     plain = ANSI.sub("", text).replace("\r\n", "\n")
     return INVISIBLE.sub(lambda hidden: f"\\u{{{ord(hidden[0]):x}}}", plain)
 
@@ -35,13 +35,18 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def quoted(value: object, most: int = 80) -> str:
+    """Something from a submission, short enough for a sentence."""
+    text = " ".join(visible(str(value)).split())
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def shortened(text: str, mime: str = "text/plain") -> Text:
-    """The beginning and the end of a text, where the whole is too long to show."""
-    left_out = len(text) - MOST_SHOWN
-    if left_out <= 0:
-        return Text(visible(text), 0, one_line(mime))
-    ends = text[: MOST_SHOWN * 2 // 3], text[-MOST_SHOWN // 3 :]
-    return Text(visible("\n⋯\n".join(ends)), left_out, one_line(mime))
+    """A text, of which only the beginning and the end stay if it is too long to show."""
+    left_out = max(0, len(text) - MOST_SHOWN)
+    if left_out:
+        text = f"{text[: MOST_SHOWN * 2 // 3]}\n⋯\n{text[-MOST_SHOWN // 3 :]}"
+    return Text(visible(text), left_out, one_line(mime))
 
 
 def sha256(text: str) -> str:

@@ -1,84 +1,90 @@
 """Can a stored run be trusted? What the execution counts, outputs and sources say together.
 
-A kernel counts its executions. Run from top to bottom in a fresh kernel, a notebook's cells have
-the counts 1, 2, 3, …; whatever else they have tells how it was run.
+A kernel counts its executions. When a notebook runs from top to bottom in a fresh kernel, its cells
+get the counts 1, 2, 3, …; other counts tell how it was run instead.
 """
 
 from __future__ import annotations
 
+import builtins
+import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from course.review import dependencies
-from course.review.marks import Mark, at_cells, quoted
-from course.review.stored import LARGE, Cell, Notebook
+from course.review.marks import Mark, at_cells
+from course.review.names import defined, imported, used
+from course.review.stored import Cell, Notebook
+from course.review.texts import quoted
+
+LARGE = 1_000_000  # characters of output in one cell
+LONGEST_SOURCE = 20_000  # characters of a cell that is searched for names
+OF_IPYTHON = {"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___", "_ih", "_oh"}
+NUMBERED_OUTPUT = re.compile(r"_i?\d+")  # IPython keeps outputs and inputs by their counts
+# Through these a cell may define anything.
+DEFINES_ANYTHING = re.compile(r"\b(exec|globals|locals|vars|setattr|get_ipython)\s*\(")
 
 
 def marks(notebook: Notebook) -> list[Mark]:
-    """What there is to say of a stored run; of one clean run only that."""
+    """What there is to say about a stored run."""
     code = notebook.code()
-    ran = [(place, cell) for place, cell in code if cell.count is not None]
-    found = [*_of_outputs(code)]
+    ran = [(index, cell) for index, cell in code if cell.count is not None]
+    found = list(_about_outputs(code))
     if not ran:
         return [Mark("never run", "no cell has run"), *found]
-    waiting = [place for place, cell in code if cell.count is None]
-    broken = [place for place, cell in code if cell.count is None and cell.outputs]
+    waiting = [index for index, cell in code if cell.count is None]
+    broken = [index for index, cell in code if cell.count is None and cell.outputs]
     if broken:
-        found.append(
-            Mark(
-                "unfinished", f"{at_cells(broken)} has output and no count: it never ended", broken
-            )
-        )
+        text = f"{at_cells(broken)} has output but no count: it never ended"
+        found.append(Mark("unfinished", text, broken))
     if waiting:
         found.append(Mark("not run", f"{at_cells(waiting)} did not run", waiting))
+    counts = [cell.count or 0 for _, cell in ran]
     late = _out_of_order(ran)
     if late:
-        text = f"in order but for {at_cells(late)}"
-        found.append(Mark("out of order", text, late))
-    stale = dependencies.stale(ran) if late else {}
-    if stale:
-        causes = sorted(set(stale.values()))
-        text = f"{at_cells(list(stale))}: what they use from {at_cells(causes)} was made later"
-        found.append(Mark("stale", text, list(stale)))
-    counts = [cell.count for _, cell in ran]
-    if counts != list(range(1, len(counts) + 1)) and not late:
-        between = (counts[-1] or 0) - len(counts)
-        text = f"in order, with {between} executions more than there are cells with a count"
+        found.append(Mark("out of order", f"in order except for {at_cells(late)}", late))
+        stale = _stale(ran)
+        if stale:
+            causes = at_cells(sorted(set(stale.values())))
+            text = f"{at_cells(list(stale))}: what they use from {causes} was computed later"
+            found.append(Mark("stale", text, list(stale)))
+    elif counts != list(range(1, len(counts) + 1)):
+        extra = counts[-1] - len(counts)
+        text = f"in order, with {extra} executions more than there are cells with a count"
         found.append(Mark("by hand", text))
     if counts == list(range(1, len(code) + 1)):
         return [Mark("clean run", "one run from top to bottom"), *found]
-    return [*found, *_of_names(notebook)]
+    missing = _missing(code)
+    if missing:
+        names = ", ".join(quoted(name, 30) for name in list(missing)[:6])
+        cells = sorted({index for indices in missing.values() for index in indices})
+        text = f"{names}: used in {at_cells(cells)}, and no cell defines it"
+        found.append(Mark("name missing", text, cells))
+    return found
 
 
-def _of_outputs(code: list[tuple[int, Cell]]) -> Iterable[Mark]:
+def _about_outputs(code: list[tuple[int, Cell]]) -> Iterator[Mark]:
     failed = {
-        place: output.texts[0].shown
-        for place, cell in code
+        index: output.texts[0].shown
+        for index, cell in code
         for output in cell.outputs
         if output.kind == "error" and "raises-exception" not in cell.tags
     }
     if failed:
-        (place, said), *more = failed.items()
-        others = f"; also {at_cells([place for place, _ in more])}" if more else ""
-        yield Mark("error", f"cell {place}: {quoted(said, 120)}{others}", list(failed))
-    large = [place for place, cell in code if cell.size > LARGE]
+        (index, message), *more = failed.items()
+        others = f"; also {at_cells([index for index, _ in more])}" if more else ""
+        yield Mark("error", f"cell {index}: {quoted(message, 120)}{others}", list(failed))
+    large = [index for index, cell in code if cell.size > LARGE]
     if large:
         most = max(cell.size for _, cell in code) / 1e6
-        yield Mark("large output", f"{at_cells(large)} holds up to {most:,.1f} MB of output", large)
-
-
-def _of_names(notebook: Notebook) -> Iterable[Mark]:
-    missing = dependencies.missing(notebook)
-    if missing:
-        places = sorted({place for each in missing.values() for place in each})
-        names = ", ".join(quoted(name, 30) for name in list(missing)[:6])
-        text = f"{names}: used in {at_cells(places)}, and no cell defines it"
-        yield Mark("name missing", text, places)
+        yield Mark("large output", f"{at_cells(large)}: up to {most:,.1f} MB of output", large)
 
 
 def _out_of_order(ran: list[tuple[int, Cell]]) -> list[int]:
     """The fewest cells without which the counts of the others rise."""
-    ends: list[int] = []  # the least count at which a rising row of each length ends
+    # The longest rising subsequence of the counts; what is not in it is out of order.
+    ends: list[int] = []  # the least count at which a rising subsequence of each length ends
     lengths = []
     for _, cell in ran:
         count = cell.count or 0
@@ -86,9 +92,70 @@ def _out_of_order(ran: list[tuple[int, Cell]]) -> list[int]:
         ends[length : length + 1] = [count]
         lengths.append(length)
     late, wanted, above = [], len(ends) - 1, float("inf")
-    for (place, cell), length in zip(reversed(ran), reversed(lengths), strict=True):
+    for (index, cell), length in zip(reversed(ran), reversed(lengths), strict=True):
         if length == wanted and (cell.count or 0) < above:
             wanted, above = wanted - 1, cell.count or 0
         else:
-            late.append(place)
+            late.append(index)
     return late[::-1]
+
+
+class Names(NamedTuple):
+    """The names that a cell takes from other cells, those it defines, and those it imports."""
+
+    uses: set[str]
+    defines: set[str]
+    imports: set[str]
+
+
+@lru_cache(maxsize=1000)  # most cells are the curriculum's
+def _names(source: str) -> Names | None:
+    """The names of a cell; None if it can't be parsed."""
+    if len(source) > LONGEST_SOURCE:
+        return None
+    try:
+        return Names(used(source), defined(source), imported(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _stale(ran: Sequence[tuple[int, Cell]]) -> dict[int, int]:
+    """Cells that use a name which a cell above defined later, or in another session.
+
+    Returns:
+        For each such cell the latest cell above that it should have waited for, by their indices.
+    """
+    latest: dict[str, tuple[int, int]] = {}  # for each name: the count and the cell that made it
+    found = {}
+    for index, cell in ran:
+        count = cell.count or 0
+        names = _names(cell.source)
+        if names is None:
+            continue
+        newest, cause = max((latest[name] for name in names.uses & latest.keys()), default=(0, 0))
+        if newest >= count:
+            found[index] = cause
+        # What it defines is as new as itself, and as what it should have been computed from.
+        latest |= dict.fromkeys(names.defines, max((count, index), (newest, cause)))
+    return found
+
+
+def _missing(code: Sequence[tuple[int, Cell]]) -> dict[str, list[int]]:
+    """Names that no cell defines, and the cells that use them: in a fresh kernel those fail.
+
+    Empty if a cell can't be parsed, or may define anything.
+    """
+    known = {*vars(builtins), *OF_IPYTHON, "__name__", "__file__"}
+    uses: list[tuple[str, int]] = []
+    for index, cell in code:
+        names = _names(cell.source)
+        if names is None or DEFINES_ANYTHING.search(cell.source) or "*" in names.imports:
+            return {}
+        known |= names.defines | names.imports
+        if "raises-exception" not in cell.tags:
+            uses += [(name, index) for name in sorted(names.uses)]
+    found: dict[str, list[int]] = {}
+    for name, index in uses:
+        if name not in known and not NUMBERED_OUTPUT.fullmatch(name):
+            found.setdefault(name, []).append(index)
+    return found

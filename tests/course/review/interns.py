@@ -21,32 +21,28 @@ WRONG_LENGTHS = """def name_lengths(batch: torch.Tensor) -> torch.Tensor:
     return batch.sum(1)"""
 
 
-def recorded(filled: Any) -> dict[str, Any]:
-    """What `course/notebooks/execute.py record` would store for an intern's notebook."""
-    done = execute(NOTEBOOKS / NAME, 120, filled)
-    assert not done.error, done.error
-    return as_stored(done.notebook)
-
-
-def as_stored(notebook: Any) -> dict[str, Any]:
-    return json.loads(nbformat.writes(notebook))
-
-
 def untouched() -> dict[str, Any]:
     return json.loads((NOTEBOOKS / NAME).read_text(encoding="utf-8"))
 
 
-def complete() -> dict[str, Any]:
-    return recorded(fill(_curriculum(), exercises("00")))
-
-
-def half_done() -> dict[str, Any]:
-    """Two exercises solved, one wrong, two not begun."""
-    filled = fill(_curriculum(), [e for e in exercises("00") if e.name in ("00.sgd", "00.beat")])
-    for cell in filled.cells:
-        if cell.source.startswith("def name_lengths"):
-            cell.source = WRONG_LENGTHS
-    return recorded(filled)
+def complete_and_half_done() -> tuple[dict[str, Any], dict[str, Any]]:
+    """All exercises solved; and two of them, one wrong, two not begun. One run gives both."""
+    filled = fill(nbformat.read(NOTEBOOKS / NAME, as_version=4), exercises("00"))
+    check = next(cell for cell in filled.cells if 'exercise("00.lengths")' in cell.source)
+    filled.cells += [nbformat.v4.new_code_cell(s) for s in (WRONG_LENGTHS, check.source)]
+    done = execute(NOTEBOOKS / NAME, 120, filled)
+    assert not done.error, done.error
+    whole = json.loads(nbformat.writes(done.notebook))
+    *whole["cells"], _, wrong = whole["cells"]
+    half = copy.deepcopy(whole)
+    cell_with(half, "def name_lengths")["source"] = WRONG_LENGTHS
+    cell_with(half, 'exercise("00.lengths")')["outputs"] = wrong["outputs"]
+    given = {cell["id"]: cell for cell in untouched()["cells"]}
+    for name in ("00.derivative", "00.cross_entropy"):
+        at = half["cells"].index(cell_with(half, f'exercise("{name}")'))
+        for cell in half["cells"][at - 1 : at + 1]:  # the answer and its check
+            cell |= given[cell["id"]]
+    return whole, half
 
 
 def stale(made: dict[str, Any]) -> dict[str, Any]:
@@ -69,9 +65,7 @@ def with_cells_deleted(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_ids_lost(made: dict[str, Any]) -> dict[str, Any]:
-    for number, cell in enumerate(made["cells"]):
-        cell["id"] = f"anew{number:04}"
-    return made
+    return made | {"cells": [c | {"id": f"anew{n}"} for n, c in enumerate(made["cells"])]}
 
 
 def older(made: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +105,7 @@ def died(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_huge_output(made: dict[str, Any]) -> dict[str, Any]:
-    text = "all work and no play makes a dull model\n" * 1_250_000  # 50 MB
+    text = "all work and no play makes a dull model\n" * 125_000  # 5 MB
     cell = cell_with(made, "print(anna.shape")
     cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
     return made
@@ -139,7 +133,3 @@ def twelve(whole: dict[str, Any], half: dict[str, Any]) -> dict[str, bytes]:
 def cell_with(notebook: dict[str, Any], words: str) -> dict[str, Any]:
     """The first cell whose source holds these words."""
     return next(cell for cell in notebook["cells"] if words in "".join(cell["source"]))
-
-
-def _curriculum() -> Any:
-    return nbformat.read(NOTEBOOKS / NAME, as_version=4)
