@@ -153,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 404, b"", {"X-Error-Code": "RepoNotFound"}
         revision, _, inner = path[match.end() :].lstrip("/").partition("/")
         commit = commit_of(files)
-        if revision not in ("", "main", commit):
+        if re.fullmatch("[0-9a-f]{40}", revision):
+            commit = revision  # a pin; the folder holds one revision, which serves for all
+        elif revision not in ("", "main"):
             return 404, b"", {"X-Error-Code": "RevisionNotFound"}
         if match[2] == "resolve":
             if inner not in files:
