@@ -56,14 +56,9 @@ def context_windows(
     them, boundaries fill the window. This is the dataset of the n-gram and MLP models (Bengio et
     al. 2003, section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
 
-    Args:
-        vocabulary: gives the ids.
-        texts: the texts, say a column of a dataset.
-        context_length: how many tokens T precede each target.
-
     Returns:
-        `inputs` (N, T), oldest token first, and `targets` (N,), both `LongTensor`s, where N is the
-        number of tokens plus the number of texts.
+        `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s,
+        where N is the number of tokens plus the number of texts.
 
     Raises:
         ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
@@ -83,7 +78,7 @@ def context_windows(
 
 @dataclass(frozen=True, eq=False)
 class WindowBatches:
-    """Pairs of tensors, cut into batches in an order that depends on `seed` and epoch alone.
+    """`Batches` of examples: pairs of tensors, cut in an order that `seed` and epoch decide.
 
     Args:
         inputs: (N, …) `LongTensor`.
@@ -110,11 +105,9 @@ class WindowBatches:
             raise ValueError("the corpus is empty: there are no examples to make batches of")
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
         return -(-len(self.inputs) // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs, targets), from batch `start` on."""
         inputs, targets = self.inputs, self.targets
         if self.shuffle:
             generator = epoch_generator(self.seed, number)
@@ -126,22 +119,16 @@ class WindowBatches:
             yield inputs[first : first + size], targets[first : first + size]
 
     def to(self, device: torch.device | str) -> WindowBatches:
-        """The same batches, resident on `device`."""
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run recognises its own data."""
         return fingerprint_of(self)
 
 
 def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """The texts as one stream that opens with a boundary, and where in it each text begins.
+    """The texts as one stream: (1 + tokens,) int32 ids, and (texts + 1,) indices of boundaries.
 
-    Returns:
-        (1 + tokens,) int32 ids, and (texts + 1,) the indices of the boundaries.
-
-    Raises:
-        ValueError: there are no texts, or one can't be encoded.
+    The stream is a boundary, and each text followed by a boundary.
     """
     texts = list(texts)
     if not texts:

@@ -32,12 +32,12 @@ class Entry:
     summary: str
     size: str
     licence: str
-    source: str
     texts: Callable[[], list[str]] | None = None
     labels: Callable[[], list[str]] | None = None
     download: Download | None = None
     read: Callable[[Path], list[str]] = read_lines
     repository: Repository | None = None
+    source: str = ""  # of what isn't on the Hub
 
 
 CATALOGUE: dict[str, Entry] = {
@@ -97,7 +97,6 @@ CATALOGUE: dict[str, Entry] = {
         summary="sentences of film reviews, positive or negative (Pang and Lee 2005)",
         size="10,662 rows",
         licence="not stated",
-        source="Hub: cornell-movie-review-data/rotten_tomatoes",
         repository=Repository(
             "cornell-movie-review-data/rotten_tomatoes",
             "aa13bc287fa6fcab6daf52f0dfb9994269ffea28",
@@ -108,7 +107,6 @@ CATALOGUE: dict[str, Entry] = {
         summary="titles and first lines of news, 4 topics (Zhang et al. 2015)",
         size="127,600 rows",
         licence="for research, not commercial",
-        source="Hub: fancyzhx/ag_news",
         repository=Repository(
             "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label"
         ),
@@ -117,14 +115,12 @@ CATALOGUE: dict[str, Entry] = {
         summary="reviews of businesses, positive or negative (Zhang et al. 2015)",
         size="598,000 rows",
         licence="Yelp dataset licence",
-        source="Hub: fancyzhx/yelp_polarity",
         repository=Repository("fancyzhx/yelp_polarity", label="label"),
     ),
     "imdb": Entry(
-        summary="film reviews, positive or negative, and as many unlabelled (Maas et al. 2011)",
+        summary="film reviews, positive or negative; `unsupervised` to pretrain (Maas et al. 2011)",
         size="100,000 rows",
         licence="not stated",
-        source="Hub: stanfordnlp/imdb; its split `unsupervised` is for pretraining",
         repository=Repository(
             "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label"
         ),
@@ -133,7 +129,6 @@ CATALOGUE: dict[str, Entry] = {
         summary="mail, ham or spam (Metsis et al. 2006)",
         size="33,716 rows",
         licence="not stated",
-        source="Hub: SetFit/enron_spam",
         repository=Repository(
             "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text"
         ),
@@ -142,12 +137,10 @@ CATALOGUE: dict[str, Entry] = {
         summary="articles of Wikipedia, one text per article (Merity et al. 2016)",
         size="13 MB",
         licence="CC BY-SA 3.0",
-        source="Hub: Salesforce/wikitext, wikitext-2-raw-v1",
         repository=Repository(
             "Salesforce/wikitext",
             "b08601e04326c79dfdd32d625aee71d232d685c3",
-            "wikitext-2-raw-v1",
-            files=("README.md", "wikitext-2-raw-v1/*"),
+            folder="wikitext-2-raw-v1",
             regroup=articles,
         ),
     ),
@@ -155,11 +148,10 @@ CATALOGUE: dict[str, Entry] = {
         summary="short stories in a small child's words, made by GPT (Eldan and Li 2023)",
         size="2 GB, better streamed",
         licence="CDLA-Sharing-1.0",
-        source="Hub: roneneldan/TinyStories",
         repository=Repository(
             "roneneldan/TinyStories",
             "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64",
-            files=("README.md", "data/*"),
+            folder="data",
         ),
     ),
 }
@@ -229,11 +221,11 @@ def describe() -> list[dict[str, str]]:
     """One row per dataset: name, summary, size, licence, source, and whether it is here already."""
     rows = []
     for name, entry in CATALOGUE.items():
-        row = {"name": name, "summary": entry.summary, "size": entry.size}
         origin = entry.download or entry.repository
-        here = origin is None or origin.cached()
-        row |= {"licence": entry.licence, "source": entry.source, "here": "yes" if here else "no"}
-        rows.append(row)
+        here = "yes" if origin is None or origin.cached() else "no"
+        source = f"Hub: {entry.repository.path}" if entry.repository else entry.source
+        about = {"summary": entry.summary, "size": entry.size, "licence": entry.licence}
+        rows.append({"name": name, **about, "source": source, "here": here})
     return rows
 
 

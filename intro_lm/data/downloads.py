@@ -93,5 +93,7 @@ def problem_in_time(ask: Callable[[], object]) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """An error as one short line."""
+    """An error, or what it came from, as one short line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:200]

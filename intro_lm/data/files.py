@@ -106,9 +106,7 @@ def articles(lines: Iterable[str]) -> Iterator[str]:
 def _read_csv(path: Path) -> Columns:
     csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
     table = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
-    if not table:
-        return {}
-    header, *rows = table
+    header, *rows = table or [[]]
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise ValueError(
@@ -121,15 +119,13 @@ def _read_csv(path: Path) -> Columns:
 def _read_jsonl(path: Path) -> Columns:
     rows = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path.name}: line {number} is not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise ValueError(f"{path.name}: line {number} is {line[:40]!r} and not an object")
-        rows.append(row)
+        if line.strip():
+            try:
+                rows.append(dict(json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"{path.name}: line {number} is {line[:40]!r}, not a JSON object ({error})"
+                ) from None
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -142,9 +138,7 @@ def _read_parquet(path: Path) -> Columns:
     try:
         table = parquet.read_table(path)
     except pyarrow.ArrowInvalid as error:
-        raise ValueError(
-            f"{path.name} is not a whole Parquet file ({str(error).splitlines()[0]})"
-        ) from None
+        raise ValueError(f"{path.name} is not a whole Parquet file ({error})") from None
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from intro_lm.data.downloads import (
     PROBE_SECONDS,
@@ -23,7 +23,9 @@ from intro_lm.data.labels import class_label
 from intro_lm.data.splits import arrange
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict, IterableDatasetDict
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+
+T = TypeVar("T")
 
 # Read by the Hub's client when it is imported: a silent connection is given up after 4 seconds, and
 # files come by plain HTTP, since its other way of fetching them heeds no time-out.
@@ -35,8 +37,8 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 class Repository:
     """A dataset on the Hub, and which of its columns are ours.
 
-    `files` are patterns of the files to fetch; `regroup` makes texts out of rows where a row is
-    less than a text.
+    `folder` is the one that holds the data, where that is not all of the repository; `regroup`
+    makes texts out of rows where a row is less than a text.
     """
 
     path: str
@@ -44,7 +46,7 @@ class Repository:
     config: str | None = None
     text: str = "text"
     label: str | None = None
-    files: tuple[str, ...] = ("*",)
+    folder: str | None = None
     regroup: Callable[[Iterable[str]], Iterator[str]] | None = None
 
     def cached(self) -> bool:
@@ -61,10 +63,13 @@ class Repository:
 
     def problem(self) -> str | None:
         """None if the Hub answers for the dataset in time, else what is wrong."""
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
-        def ask() -> object:
-            return HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
+        def ask() -> None:
+            info = HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
+            file = info.siblings[0].rfilename if info.siblings else "README.md"
+            url = hf_hub_url(self.path, file, repo_type="dataset", revision=info.sha)
+            get_hf_file_metadata(url, timeout=PROBE_SECONDS)  # files may come another way
 
         return problem_in_time(ask)
 
@@ -105,16 +110,26 @@ def load_repository(
     repository: Repository, name: str, streaming: bool = False
 ) -> DatasetDict | IterableDatasetDict:
     """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`."""
-    if not streaming or repository.regroup:
-        corpus = arrange(_read(repository, _fetch(repository, name)))
-        return as_streams(corpus) if streaming else corpus
-    streams = _open(repository, name)
+    import datasets
+
+    datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
+    options = {"name": repository.config, "data_dir": repository.folder, "streaming": True}
+    if streaming and not repository.regroup and not repository.cached():
+
+        def connect() -> IterableDatasetDict:
+            path, revision = repository.path, repository.revision
+            return datasets.load_dataset(path, revision=revision, **options)
+
+        streams = _reach(repository, name, connect)
+    else:
+        # As a stream too: otherwise `datasets` keeps a second copy, which nothing checks.
+        streams = datasets.load_dataset(str(_fetch(repository, name)), **options)
     for split, rows in streams.items():
-        wanted = _wanted(repository, rows.column_names)
-        # A stream refuses to rename a column to its own name.
-        renamed = {old: new for old, new in wanted.items() if old != new}
-        streams[split] = rows.select_columns(list(wanted)).rename_columns(renamed)
-    return streams
+        streams[split] = _our_columns(repository, rows)
+    if streaming and not repository.regroup:
+        return streams
+    corpus = arrange(_with_classes({str(s): _table(repository, streams[s]) for s in streams}))
+    return as_streams(corpus) if streaming else corpus
 
 
 def as_streams(corpus: DatasetDict) -> IterableDatasetDict:
@@ -125,43 +140,28 @@ def as_streams(corpus: DatasetDict) -> IterableDatasetDict:
 
 
 def _fetch(repository: Repository, name: str) -> Path:
-    """The folder of the dataset's files, fetched where they are not here or damaged."""
-    here = repository.cached()
-    for _ in range(3):  # those that are here, and two tries to fetch them
-        problem = None if here else repository.problem()
-        if problem:
-            break
-        try:
-            folder = _snapshot(repository, local_files_only=here)
-        except Exception as error:  # the client raises errors of many kinds
-            problem = first_line(error)
-            break
+    """The folder of the dataset's files, fetched if they are not here or damaged."""
+    if repository.cached() and not _remove_damaged(folder := _snapshot(repository, True)):
+        return folder
+    for _ in range(2):  # what comes damaged is fetched once more
+        folder = _reach(repository, name, lambda: _snapshot(repository, False))
         if not _remove_damaged(folder):
             return folder
-        here, problem = False, "its files came damaged: their hashes are not those of the Hub"
-    raise _unavailable(repository, name, problem)
+    raise _unavailable(repository, name, "its files came damaged: their hashes differ")
 
 
-def _open(repository: Repository, name: str) -> IterableDatasetDict:
-    """The dataset's own splits, row by row over the network, or from here if it was fetched."""
-    import datasets
-
-    datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
-    if repository.cached():
-        folder = _fetch(repository, name)
-        return datasets.load_dataset(str(folder), repository.config, streaming=True)
+def _reach(repository: Repository, name: str, ask: Callable[[], T]) -> T:
+    """What `ask` returns, if the Hub answers; whatever goes wrong becomes one clear error."""
     problem = repository.problem()
-    if not problem:
+    if problem is None:
         try:
-            return datasets.load_dataset(
-                repository.path, repository.config, revision=repository.revision, streaming=True
-            )
-        except Exception as error:  # as above
+            return ask()
+        except Exception as error:  # the client raises errors of many kinds
             problem = first_line(error)
     raise _unavailable(repository, name, problem)
 
 
-def _unavailable(repository: Repository, name: str, problem: str | None) -> DatasetUnavailableError:
+def _unavailable(repository: Repository, name: str, problem: str) -> DatasetUnavailableError:
     from huggingface_hub import constants
 
     instead = "names" if repository.label is None else "name-origins"
@@ -181,7 +181,7 @@ def _snapshot(repository: Repository, local_files_only: bool) -> Path:
         repository.path,
         repo_type="dataset",
         revision=repository.revision,
-        allow_patterns=list(repository.files),
+        allow_patterns=f"{repository.folder}/*" if repository.folder else None,
         etag_timeout=4,
         tqdm_class=tqdm,  # the Hub's own bar is not shown in notebooks
         local_files_only=local_files_only,
@@ -194,58 +194,62 @@ def _remove_damaged(folder: Path) -> bool:
     damaged = False
     for link in filter(Path.is_symlink, folder.rglob("*")):
         # The client names what a link points to by its hash: SHA-256, or for small files Git's.
-        expected, file = link.readlink().name, link.resolve()
-        digest = hashlib.sha256()
+        expected, content = link.readlink().name, link.read_bytes()
+        digest = hashlib.sha256(content)
         if len(expected) != 64:
-            digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size)
-        digest.update(file.read_bytes())
+            digest = hashlib.sha1(b"blob %d\0" % len(content) + content)
         if digest.hexdigest() != expected:
-            file.unlink()
+            link.resolve().unlink()
             link.unlink()
             damaged = True
     return damaged
 
 
-def _read(repository: Repository, folder: Path) -> dict[str, Dataset]:
-    """The dataset's own splits with our columns."""
-    import pyarrow
-    from datasets import ClassLabel, Dataset, DatasetInfo, load_dataset
-
-    parts = {}
-    # Read as a stream, since `datasets` would keep a second copy, which nothing checks.
-    for split, rows in load_dataset(str(folder), repository.config, streaming=True).items():
-        batches = list(rows.with_format("arrow").iter(batch_size=10_000))
-        table = pyarrow.concat_tables(batches, promote_options="default")
-        part = Dataset(table, DatasetInfo(features=rows.features))
-        wanted = _wanted(repository, part.column_names)
-        part = part.select_columns(list(wanted)).rename_columns(wanted)
-        kind = getattr(part.features["text"], "dtype", "a list")
-        if kind not in ("string", "large_string"):
-            raise ValueError(
-                f"the column {repository.text!r} of {repository.path} holds {kind} and not text"
-            )
-        if repository.regroup:
-            part = Dataset.from_dict({"text": list(repository.regroup(part["text"][:]))})
-        parts[str(split)] = part
-    if repository.label is None or isinstance(part.features["label"], ClassLabel):
-        return parts
-    missing = (None, "", -1)  # as on the Hub
-    given = [label for rows in parts.values() for label in rows["label"][:] if label not in missing]
-    feature = class_label(given, range(len(given)))
-    for split, rows in parts.items():
-        ids = [-1 if x in missing else feature.str2int(str(x)) for x in rows["label"][:]]
-        parts[split] = rows.remove_columns("label").add_column("label", ids, feature=feature)
-    return parts
-
-
-def _wanted(repository: Repository, columns: Iterable[str] | None) -> dict[str, str]:
-    """Our columns by the source's names."""
+def _our_columns(repository: Repository, rows: IterableDataset) -> IterableDataset:
+    """The rows with the columns `text` and perhaps `label`."""
     wanted = {repository.text: "text"}
     if repository.label is not None:
         wanted[repository.label] = "label"
     for column in wanted:
-        if columns is not None and column not in columns:
+        if rows.column_names and column not in rows.column_names:
             raise ValueError(
-                f"{repository.path} has no column {column!r}; it has {', '.join(columns)}"
+                f"{repository.path} has no column {column!r}; it has {', '.join(rows.column_names)}"
             )
-    return wanted
+    # A stream refuses to rename a column to its own name.
+    renamed = {old: new for old, new in wanted.items() if old != new}
+    return rows.select_columns(list(wanted)).rename_columns(renamed)
+
+
+def _table(repository: Repository, rows: IterableDataset) -> Dataset:
+    """All rows in memory, as texts."""
+    import pyarrow
+    from datasets import Dataset, DatasetInfo
+
+    batches = list(rows.with_format("arrow").iter(batch_size=10_000))
+    table = pyarrow.concat_tables(batches, promote_options="default")
+    if table.schema.field("text").type not in (pyarrow.string(), pyarrow.large_string()):
+        raise ValueError(
+            f"the column {repository.text!r} of {repository.path} is not text; name another"
+        )
+    if repository.regroup:
+        return Dataset.from_dict({"text": list(repository.regroup(table["text"].to_pylist()))})
+    return Dataset(table, DatasetInfo(features=rows.features))
+
+
+def _with_classes(parts: dict[str, Dataset]) -> dict[str, Dataset]:
+    """The labels, if any, as a `ClassLabel`, the same in every split; -1 is no label, as there."""
+    from datasets import ClassLabel
+
+    feature = next(iter(parts.values())).features.get("label")
+    if feature is None or isinstance(feature, ClassLabel):
+        return parts
+    every = [label for rows in parts.values() for label in rows["label"][:]]
+    known = [label for label in every if label not in (None, "", -1)]
+    classes = class_label(known, range(len(known)))
+    id_of = {label: classes.str2int(str(label)) for label in set(known)}
+    return {
+        split: rows.remove_columns("label").add_column(
+            "label", [id_of.get(label, -1) for label in rows["label"][:]], feature=classes
+        )
+        for split, rows in parts.items()
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ POOL = 100  # batches whose texts are sorted by length together
 
 @dataclass(frozen=True, eq=False)
 class PaddedBatches:
-    """Whole texts, a row each, for a model that reads a text from its beginning to its end.
+    """`Batches` of whole texts, a row each, for a model that reads a text from start to end.
 
     A row's inputs are a boundary and the text; its targets are the text and a boundary. Shorter
     rows are filled up on the right, with boundaries in the inputs and -100 in the targets, so no
@@ -48,26 +48,16 @@ class PaddedBatches:
 
     @classmethod
     def from_texts(
-        cls,
-        vocabulary: AnyVocabulary,
-        texts: Sequence[str],
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int = 0,
+        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
     ) -> PaddedBatches:
-        """Encode the texts.
-
-        Raises:
-            ValueError: there are no texts, one can't be encoded, or `batch_size` isn't a count.
-        """
-        return cls(*token_stream(vocabulary, texts), batch_size, shuffle, seed)
+        """Encode the texts; what follows them is `batch_size`, `shuffle` and `seed`."""
+        return cls(*token_stream(vocabulary, texts), *order, **named)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
         return -(-(len(self.starts) - 1) // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs, targets), both (B, T), from batch `start` on."""
+        """Inputs and targets are both (B, T)."""
         lengths = self.starts.diff()  # each text's tokens and its closing boundary
         for rows in _batches_of_rows(self, lengths, number)[start:]:
             first, length = self.starts[rows], lengths[rows]
@@ -75,7 +65,6 @@ class PaddedBatches:
             yield inputs, _rows_of(self.stream, first + 1, length, IGNORED)
 
     def to(self, device: torch.device | str) -> PaddedBatches:
-        """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device))
 
     def reversed(self) -> PaddedBatches:
@@ -90,13 +79,12 @@ class PaddedBatches:
         return replace(self, stream=torch.cat([self.stream[:1], backward]))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run recognises its own data."""
         return fingerprint_of(self)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledBatches:
-    """Whole texts and their classes, for a model that reads a text and names its class.
+    """`Batches` of whole texts and their classes, for a model that names the class of a text.
 
     A row's input is the text and at least one boundary: the text ends before the first, and what
     follows is padding. The texts are ordered as in `PaddedBatches`.
@@ -133,23 +121,14 @@ class LabelledBatches:
         vocabulary: AnyVocabulary,
         texts: Sequence[str],
         labels: Sequence[int],
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int = 0,
-        max_length: int | None = None,
+        *order: Any,
+        **named: Any,
     ) -> LabelledBatches:
-        """Encode the texts, and keep their labels with them.
-
-        Raises:
-            ValueError: there are no texts, one can't be encoded, a label isn't a class id, or an
-                argument isn't a count.
-        """
-        stream, starts = token_stream(vocabulary, texts)
+        """Encode the texts; what follows the labels is `batch_size` to `max_length`."""
         ids = torch.as_tensor(labels)
-        return cls(stream, starts, ids, batch_size, shuffle, seed, max_length)
+        return cls(*token_stream(vocabulary, texts), ids, *order, **named)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
         return -(-len(self.labels) // self.batch_size)
 
     @property
@@ -158,7 +137,7 @@ class LabelledBatches:
         return int((self.starts.diff() - 1 > self._lengths()).sum())
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs (B, T), targets (B,)), from batch `start` on."""
+        """Inputs are (B, T), targets (B,)."""
         lengths = self._lengths()
         for rows in _batches_of_rows(self, lengths, number)[start:]:
             inputs = _rows_of(self.stream, self.starts[rows] + 1, lengths[rows], BOUNDARY)
@@ -166,11 +145,9 @@ class LabelledBatches:
             yield inputs, self.labels[rows.to(self.labels.device)]
 
     def to(self, device: torch.device | str) -> LabelledBatches:
-        """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device), labels=self.labels.to(device))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run recognises its own data."""
         return fingerprint_of(self)
 
     def _lengths(self) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from intro_lm.data.vocabulary import BOUNDARY
 
 @dataclass(frozen=True, eq=False)
 class StreamBatches:
-    """All texts one after the other, in rows that go on from batch to batch.
+    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
 
     The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
     `length` tokens of every row: a recurrent model may carry its state from one batch to the next
@@ -56,28 +57,16 @@ class StreamBatches:
 
     @classmethod
     def from_texts(
-        cls,
-        vocabulary: AnyVocabulary,
-        texts: Sequence[str],
-        batch_size: int = 32,
-        length: int = 64,
-        shuffle: bool = True,
-        seed: int = 0,
+        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
     ) -> StreamBatches:
-        """Encode the texts.
-
-        Raises:
-            ValueError: there are no texts, one can't be encoded, an argument isn't a count, or the
-                texts are shorter than one batch.
-        """
-        return cls(*token_stream(vocabulary, texts), batch_size, length, shuffle, seed)
+        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
+        return cls(*token_stream(vocabulary, texts), *order, **named)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
         return -(-self._columns() // self.length)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs, targets), both (B, T), from batch `start` on."""
+        """Inputs and targets are both (B, T)."""
         device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
         lengths = self.starts.diff()
         order = torch.arange(len(lengths))
@@ -98,11 +87,9 @@ class StreamBatches:
             yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
 
     def to(self, device: torch.device | str) -> StreamBatches:
-        """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run recognises its own data."""
         return fingerprint_of(self)
 
     def _columns(self) -> int:

@@ -106,13 +106,6 @@ class Subwords:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Subwords) and self.merges == other.merges
 
-    def __hash__(self) -> int:
-        return hash(tuple(self.merges))
-
-    def __repr__(self) -> str:
-        longest = sorted(self.symbols, key=len, reverse=True)[:5]
-        return f"Subwords({len(self)} tokens, the longest {longest})"
-
     @property
     def symbols(self) -> list[str]:
         """What each id is shown as, the boundary as `·`, parts of a character as in `\\xc3`."""
@@ -120,19 +113,11 @@ class Subwords:
         return [BOUNDARY_SYMBOL, *shown[1:]]
 
     def encode(self, text: str) -> Tensor:
-        """The ids of a text's subwords, without boundaries: an int32 tensor of shape (tokens,).
-
-        Raises:
-            ValueError: the text holds half a surrogate pair, which is not a character.
-        """
+        """The ids of a text's subwords, without boundaries: int32, of shape (tokens,)."""
         return self.encode_texts([text])[:-1]
 
     def encode_texts(self, texts: Iterable[str]) -> Tensor:
-        """All texts as one stream, each followed by a boundary: an int32 tensor of shape (tokens,).
-
-        Raises:
-            ValueError: a text holds half a surrogate pair, which is not a character.
-        """
+        """All texts as one stream, each followed by a boundary: int32, of shape (tokens,)."""
         pieces = (piece for text in texts for piece in (*_pieces(text), ""))
         ids = array("i")
         while batch := list(islice(pieces, PIECES_AT_ONCE)):
@@ -142,23 +127,16 @@ class Subwords:
         return torch.from_numpy(np.array(ids, dtype=np.int32))
 
     def decode(self, ids: Tensor | Sequence[int], boundary: str = BOUNDARY_SYMBOL) -> str:
-        """The text of some ids, with `boundary` written where the boundary token stands.
+        """The text of some ids, with `boundary` written where the boundary token is.
 
         A model may well sample half a character; it is shown as U+FFFD.
-
-        Raises:
-            ValueError: an id is not in the vocabulary.
         """
         written = [boundary.encode(), *self._bytes[1:]]
         tokens = known_ids(ids, len(self)).tolist()
         return b"".join(map(written.__getitem__, tokens)).decode("utf-8", "replace")
 
     def decode_texts(self, ids: Tensor) -> list[str]:
-        """One text for each row of `ids` (B, L), which ends before its first boundary.
-
-        Raises:
-            ValueError: an id is not in the vocabulary.
-        """
+        """One text for each row of `ids` (B, L), which ends before its first boundary."""
         rows = known_ids(ids, len(self)).tolist()
         return [self.decode(row[: [*row, BOUNDARY].index(BOUNDARY)]) for row in rows]
 

@@ -19,7 +19,8 @@ class Vocabulary:
     """The characters of a corpus, numbered from 1 in code-point order; 0 is the text boundary.
 
     The boundary is a token and not a character: no text contains it, so every text of the
-    vocabulary's characters survives `decode(encode(text))`.
+    vocabulary's characters survives `decode(encode(text))`. An unknown character and an unknown id
+    raise a `ValueError` that names it.
 
     >>> vocabulary = Vocabulary("abn")
     >>> vocabulary.encode("anna").tolist()
@@ -57,13 +58,6 @@ class Vocabulary:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.characters == other.characters
 
-    def __hash__(self) -> int:
-        return hash(tuple(self.characters))
-
-    def __repr__(self) -> str:
-        shown = "".join(self.characters[:40])
-        return f"Vocabulary({len(self)} tokens: {BOUNDARY_SYMBOL}{shown})"
-
     @property
     def symbols(self) -> list[str]:
         """What each id is shown as, the boundary as `·`."""
@@ -72,11 +66,7 @@ class Vocabulary:
     def encode(self, text: str) -> Tensor:
         """The ids of a text's characters, without boundaries: an int32 tensor of shape (length,).
 
-        Int32 keeps a large text small. An embedding takes these ids as they are; a loss wants its
-        targets as `.long()`.
-
-        Raises:
-            ValueError: a character is not in the vocabulary.
+        An embedding takes these ids as they are; a loss wants its targets as `.long()`.
         """
         ids = self._ids(text)
         if not ids.all():
@@ -90,11 +80,7 @@ class Vocabulary:
         return torch.from_numpy(ids)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """All texts as one stream, each followed by a boundary: an int32 tensor of shape (tokens,).
-
-        Raises:
-            ValueError: a character is not in the vocabulary.
-        """
+        """All texts as one stream, each followed by a boundary: int32, of shape (tokens,)."""
         texts = list(texts)
         ids = self._ids(self._end.join([*texts, ""]))  # all at once: texts may be short and many
         if np.count_nonzero(ids) != len(ids) - len(texts):
@@ -103,19 +89,11 @@ class Vocabulary:
         return torch.from_numpy(ids)
 
     def decode(self, ids: Tensor | Sequence[int], boundary: str = BOUNDARY_SYMBOL) -> str:
-        """The text of some ids, with `boundary` written where the boundary token stands.
-
-        Raises:
-            ValueError: an id is not in the vocabulary.
-        """
+        """The text of some ids, with `boundary` written where the boundary token is."""
         return self._text(known_ids(ids, len(self))).replace(self._end, boundary)
 
     def decode_texts(self, ids: Tensor) -> list[str]:
-        """One text for each row of `ids` (B, L), which ends before its first boundary.
-
-        Raises:
-            ValueError: an id is not in the vocabulary.
-        """
+        """One text for each row of `ids` (B, L), which ends before its first boundary."""
         return [self._text(row).partition(self._end)[0] for row in known_ids(ids, len(self))]
 
     def save(self, path: str | Path) -> None:
@@ -124,11 +102,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
-        """Read a vocabulary that `save` wrote.
-
-        Raises:
-            ValueError: the file holds something else.
-        """
+        """Read a vocabulary that `save` wrote."""
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(contents, dict) or "characters" not in contents:
             raise ValueError(f"{path} is not a vocabulary; save it again with Vocabulary.save")
