@@ -110,20 +110,21 @@ def load_repository(
     repository: Repository, name: str, streaming: bool = False
 ) -> DatasetDict | IterableDatasetDict:
     """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`."""
-    import datasets
 
-    datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
-    options = {"name": repository.config, "data_dir": repository.folder, "streaming": True}
+    def read(path: str, **source: str | None) -> IterableDatasetDict:
+        import datasets  # not before it is needed: it takes its time
+
+        datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
+        # As a stream in any case: otherwise `datasets` keeps a second copy, which nothing checks.
+        return datasets.load_dataset(
+            path, repository.config, data_dir=repository.folder, streaming=True, **source
+        )
+
     if streaming and not repository.regroup and not repository.cached():
-
-        def connect() -> IterableDatasetDict:
-            path, revision = repository.path, repository.revision
-            return datasets.load_dataset(path, revision=revision, **options)
-
-        streams = _reach(repository, name, connect)
+        revision = repository.revision
+        streams = _reach(repository, name, lambda: read(repository.path, revision=revision))
     else:
-        # As a stream too: otherwise `datasets` keeps a second copy, which nothing checks.
-        streams = datasets.load_dataset(str(_fetch(repository, name)), **options)
+        streams = read(str(_fetch(repository, name)))
     for split, rows in streams.items():
         streams[split] = _our_columns(repository, rows)
     if streaming and not repository.regroup:

