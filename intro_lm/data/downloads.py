@@ -41,7 +41,12 @@ class Download:
 
     def problem(self) -> str | None:
         """None if the server answers in time, else what is wrong."""
-        return problem_in_time(lambda: requests.head(self.url, timeout=PROBE_SECONDS))
+
+        def ask() -> None:
+            answer = requests.head(self.url, timeout=PROBE_SECONDS, allow_redirects=True)
+            answer.raise_for_status()
+
+        return problem_in_time(ask)
 
     def fetch(self, name: str) -> Path:
         """The path of the file, fetched first where it is not in the cache.
@@ -72,7 +77,7 @@ class Download:
         )
 
 
-def problem_in_time(ask: Callable[[], object]) -> str | None:
+def problem_in_time(ask: Callable[[], None]) -> str | None:
     """None if `ask` returns in time, else its error, or that nothing came.
 
     The question is asked on a daemon thread, because looking up a host name obeys no time-out.

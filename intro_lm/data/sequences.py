@@ -123,10 +123,11 @@ class LabelledBatches:
         **named: Any,
     ) -> LabelledBatches:
         """Encode the texts; what follows the labels is `batch_size` to `max_length`."""
+        stream, starts = token_stream(vocabulary, texts)
         ids = torch.as_tensor(labels)
         if ids.is_floating_point() or (ids < 0).any():
             raise ValueError(f"the labels are {ids}; class ids are whole numbers from 0 on")
-        return cls(*token_stream(vocabulary, texts), ids, *order, **named)
+        return cls(stream, starts, ids, *order, **named)
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
