@@ -144,7 +144,7 @@ def test_a_server_that_never_answers_is_given_up_in_seconds(served, monkeypatch)
         monkeypatch.setitem(catalogue.CATALOGUE, "makemore-names", slow)
         start = time.monotonic()
         assert not data.available("makemore-names")
-        with pytest.raises(data.DatasetUnavailableError, match="no answer within 3 sec|Timeout"):
+        with pytest.raises(data.DatasetUnavailableError, match=r"no answer within|Timeout"):
             data.load("makemore-names")
         assert time.monotonic() - start < 10
 
