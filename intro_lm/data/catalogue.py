@@ -161,9 +161,8 @@ def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDataset
     """The dataset `name` with the splits `train`, `validation` and `test`.
 
     Args:
-        name: one of the names that `describe()` lists.
-        streaming: rows come one by one, those of a Hub dataset over the network as they are asked
-            for, so that the dataset need not fit anywhere.
+        name: one of those that `describe()` lists.
+        streaming: rows come one by one, those of a Hub dataset over the network when asked for.
 
     Returns:
         A `DatasetDict` whose splits have a column `text` and, where the dataset is labelled, a
@@ -186,8 +185,6 @@ def texts(name: str) -> list[str]:
     """The texts of the dataset `name` as its source has them, repeats and all.
 
     Those of a Hub dataset are the texts of `load(name)`, split after split.
-
-    Raises: as `load` does.
     """
     entry = _entry(name)
     if entry.texts:
@@ -200,10 +197,7 @@ def texts(name: str) -> list[str]:
 def running_text(name: str) -> str:
     """The dataset `name` as one text: its file as it is, or its texts with blank lines between.
 
-    For models that read on from text to text, and to compare with others who do: `load` shuffles
-    the texts and drops the repeats.
-
-    Raises: as `load` does.
+    For models that read on from text to text: `load` shuffles the texts and drops the repeats.
     """
     entry = _entry(name)
     if entry.download:

@@ -49,11 +49,9 @@ class Download:
         return problem_in_time(ask)
 
     def fetch(self, name: str) -> Path:
-        """The path of the file, fetched first where it is not in the cache.
+        """The path of the file, fetched first if it is not in the cache.
 
-        Raises:
-            DatasetUnavailableError: it can't be had, or the cache can't be written; names the
-                dataset `name`.
+        If it can't be had, a `DatasetUnavailableError` names the dataset `name`.
         """
         path = self.path
         if self.cached():

@@ -19,17 +19,13 @@ Columns = dict[str, list[Any]]
 
 
 def load_file(path: str | Path, *, text: str = "text", label: str | None = None) -> DatasetDict:
-    """A file of your own, split as `load` does.
+    """A file of your own, split as `load` does; its columns become `text` and perhaps `label`.
 
     Args:
         path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
         text: the column with the texts.
         label: the column with the labels, if any: all strings or all whole numbers.
-
-    Returns:
-        A `DatasetDict` with a column `text` and, where labels were asked for, a `ClassLabel`
-        column `label`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 def class_label(labels: Sequence[Any], rows: Iterable[int]) -> ClassLabel:
-    """The `ClassLabel` of the labels of some rows: its names are their distinct values, sorted.
-
-    Raises:
-        ValueError: a label is missing, or they are not all strings or all whole numbers.
-    """
+    """The `ClassLabel` of the labels of some rows: its names are their distinct values, sorted."""
     from datasets import ClassLabel
 
     known: list[Any] = []
@@ -37,12 +33,7 @@ def class_label(labels: Sequence[Any], rows: Iterable[int]) -> ClassLabel:
 
 
 def check_labels(rows: Dataset, where: str = "") -> list[str]:
-    """The names of the classes, by id, of rows that have a label each.
-
-    Raises:
-        ValueError: there is no `ClassLabel` column `label`, or a label is missing or out of range;
-            names the row, and `where` it is.
-    """
+    """The names of the classes, by id; refuses a label that is missing or out of range."""
     from datasets import ClassLabel
 
     feature = rows.features.get("label")
@@ -80,16 +71,10 @@ def class_names(rows: Dataset) -> list[str]:
 def few_labels(rows: Dataset, per_class: int, seed: int = 0) -> Dataset:
     """The same number of texts of each class, drawn at random, in their order in `rows`.
 
-    With the same seed, a larger draw holds the smaller ones: more labels, not others.
-
-    Args:
-        rows: a split with a `ClassLabel` column `label`.
-        per_class: texts of each class.
-        seed: which.
+    `seed` decides which; with the same one, a larger draw holds the smaller ones.
 
     Raises:
-        ValueError: `per_class` isn't a count, a class has fewer texts, or `rows` can't be learned
-            from (see `class_names`).
+        ValueError: `per_class` isn't a count, a class has fewer texts, or as `class_names`.
     """
     require_count(per_class=per_class)
     names = class_names(rows)
@@ -120,10 +105,8 @@ def labelled_batches(
     """The batches of a labelled split; prints how many texts are longer than `max_length`.
 
     Args:
-        vocabulary: gives the ids.
         rows: a split with the columns `text` and `label`.
-        batch_size, shuffle, seed, max_length: as in `LabelledBatches`.
-        name: of the split, to say whose texts are cut.
+        name: of the split, to say whose texts are cut; the rest as in `LabelledBatches`.
 
     Raises:
         ValueError: a row has no label of its classes, a text can't be encoded, or an argument

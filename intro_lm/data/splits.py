@@ -31,8 +31,8 @@ def split(
     Args:
         texts: what to split.
         seed: which shuffle.
-        labels: a label for each text, all strings or all whole numbers; they become a `ClassLabel`
-            whose names are the sorted labels.
+        labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
+            names are the sorted labels.
         keep_repeats: keep every text, to compare with numbers of others; the splits then leak.
 
     Raises:
@@ -62,11 +62,7 @@ def split_in_order(text: str) -> DatasetDict:
     This is how char-rnn, nanoGPT and others cut a running text, whose parts can't be shuffled. They
     keep no test split, and neither does this: a third cut would not compare with their numbers.
 
-    Returns:
-        A `DatasetDict` with `train` and `validation`, one row each.
-
-    Raises:
-        ValueError: the text is too short to have a tenth.
+    Each split is one row. A text too short to have a tenth is a `ValueError`.
     """
     from datasets import Dataset, DatasetDict
 
@@ -120,10 +116,7 @@ def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
 
 
 def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
-    """The distinct texts that are in neither validation nor test of a corpus, in their order.
-
-    A model that was pretrained on a text tells nothing about how it does on unseen ones.
-    """
+    """The distinct texts that are in neither validation nor test of a corpus, in their order."""
     held_out = {text for name in ("validation", "test") for text in corpus[name]["text"][:]}
     return [text for text in dict.fromkeys(texts) if text not in held_out]
 
@@ -135,10 +128,7 @@ def _distinct(
     keep_repeats: bool = False,
     where: str = "",
 ) -> list[int]:
-    """The rows to keep: not blank, not in `seen`, to which their texts are added, each text once.
-
-    With labels, a text that has two of them is left out, and what is lost is printed.
-    """
+    """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
     label_of: dict[str, Any] = {}
     kept, two_labels, blank = [], set(), 0
     for row, text in enumerate(texts):
@@ -175,14 +165,10 @@ def _cut(rows: Sequence[int], seed: int) -> dict[str, list[int]]:
 
 
 def _require_rows(parts: dict[str, list[int]]) -> None:
-    texts, empty = sum(map(len, parts.values())), [name for name, rows in parts.items() if not rows]
-    if not texts:
+    if not any(parts.values()):
         raise ValueError("the corpus is empty: there is no text to split; give at least 10 texts")
-    if empty:
-        raise ValueError(
-            f"{texts} texts are too few to split: {', '.join(empty)} would be empty; give at "
-            "least 10 texts"
-        )
+    if not all(parts.values()):
+        raise ValueError(f"{sum(map(len, parts.values()))} texts are too few to split; give 10")
 
 
 def _check_classes(corpus: DatasetDict) -> None:
