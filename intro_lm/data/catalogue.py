@@ -32,129 +32,79 @@ class Entry:
     summary: str
     size: str
     licence: str
+    source: str = ""  # of what isn't on the Hub
     texts: Callable[[], list[str]] | None = None
     labels: Callable[[], list[str]] | None = None
     download: Download | None = None
     read: Callable[[Path], list[str]] = read_lines
     repository: Repository | None = None
-    source: str = ""  # of what isn't on the Hub
 
 
+FAKER = "bundled; compiled from the person providers of faker"
+KARPATHY = "https://raw.githubusercontent.com/karpathy"
+
+# fmt: off
 CATALOGUE: dict[str, Entry] = {
     "names": Entry(
-        summary="given names listed under 45 languages and countries, folded to a–z",
-        size="18,795 names",
-        licence="MIT (see names.md)",
-        source="bundled; compiled from the person providers of faker",
-        texts=names,
-    ),
+        "given names listed under 45 languages and countries, folded to a–z",
+        "18,795 names", "MIT (see names.md)", FAKER, texts=names),
     "name-origins": Entry(
-        summary="given and family names listed for exactly one of 14 languages, labelled by it",
-        size="23,027 names",
-        licence="MIT (see names.md)",
-        source="bundled; compiled from the person providers of faker",
-        texts=lambda: name_origins()[0],
-        labels=lambda: name_origins()[1],
-    ),
+        "given and family names listed for exactly one of 14 languages, labelled by it",
+        "23,027 names", "MIT (see names.md)", FAKER,
+        texts=lambda: name_origins()[0], labels=lambda: name_origins()[1]),
     "unlabelled-names": Entry(
-        summary="every bundled name but those that name-origins validates and tests on",
-        size="34,217 names",
-        licence="MIT (see names.md)",
-        source="bundled; for pretraining on names before name-origins is learned",
-        texts=unlabelled_names,
-    ),
+        "every bundled name but those that name-origins validates and tests on",
+        "34,217 names", "MIT (see names.md)", "bundled; to pretrain on before name-origins",
+        texts=unlabelled_names),
     "python-reference": Entry(
-        summary="the Python language reference, one text per topic",
-        size="0.5 MB",
-        licence="PSF-2.0",
-        source="the running interpreter (pydoc_data.topics), so it differs between versions",
-        texts=python_reference,
-    ),
+        "the Python language reference, one text per topic",
+        "0.5 MB", "PSF-2.0",
+        "the running interpreter (pydoc_data.topics), so it differs between versions",
+        texts=python_reference),
     "makemore-names": Entry(
-        summary="the 32,033 names of the makemore lectures",
-        size="0.2 MB",
-        licence="MIT",
-        source="github.com/karpathy/makemore",
-        download=Download(
-            url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
-            sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
-            filename="makemore-names.txt",
-        ),
-    ),
+        "the 32,033 names of the makemore lectures",
+        "0.2 MB", "MIT", "github.com/karpathy/makemore", download=Download(
+            f"{KARPATHY}/makemore/master/names.txt",
+            "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+            "makemore-names.txt")),
     "tiny-shakespeare": Entry(
-        summary="40,000 lines of Shakespeare, one text per speech",
-        size="1.1 MB",
-        licence="public domain",
-        source="github.com/karpathy/char-rnn",
-        download=Download(
-            url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
-            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-            filename="tiny-shakespeare.txt",
-        ),
-        read=speeches,
-    ),
+        "40,000 lines of Shakespeare, one text per speech",
+        "1.1 MB", "public domain", "github.com/karpathy/char-rnn", read=speeches, download=Download(
+            f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            "tiny-shakespeare.txt")),
     "rotten-tomatoes": Entry(
-        summary="sentences of film reviews, positive or negative (Pang and Lee 2005)",
-        size="10,662 rows",
-        licence="not stated",
-        repository=Repository(
+        "sentences of film reviews, positive or negative (Pang and Lee 2005)",
+        "10,662 rows", "not stated", repository=Repository(
             "cornell-movie-review-data/rotten_tomatoes",
-            "aa13bc287fa6fcab6daf52f0dfb9994269ffea28",
-            label="label",
-        ),
-    ),
+            "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", label="label")),
     "ag-news": Entry(
-        summary="titles and first lines of news, 4 topics (Zhang et al. 2015)",
-        size="127,600 rows",
-        licence="for research, not commercial",
-        repository=Repository(
-            "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label"
-        ),
-    ),
+        "titles and first lines of news, 4 topics (Zhang et al. 2015)",
+        "127,600 rows", "for research, not commercial", repository=Repository(
+            "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label")),
     "yelp-polarity": Entry(
-        summary="reviews of businesses, positive or negative (Zhang et al. 2015)",
-        size="598,000 rows",
-        licence="Yelp dataset licence",
-        repository=Repository("fancyzhx/yelp_polarity", label="label"),
-    ),
+        "reviews of businesses, positive or negative (Zhang et al. 2015); not pinned",
+        "598,000 rows", "Yelp dataset licence", repository=Repository(
+            "fancyzhx/yelp_polarity", label="label")),
     "imdb": Entry(
-        summary="film reviews, positive or negative; `unsupervised` to pretrain (Maas et al. 2011)",
-        size="100,000 rows",
-        licence="not stated",
-        repository=Repository(
-            "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label"
-        ),
-    ),
+        "film reviews, positive or negative; `unsupervised` to pretrain on (Maas et al. 2011)",
+        "100,000 rows", "not stated", repository=Repository(
+            "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label")),
     "enron-spam": Entry(
-        summary="mail, ham or spam (Metsis et al. 2006)",
-        size="33,716 rows",
-        licence="not stated",
-        repository=Repository(
-            "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text"
-        ),
-    ),
+        "mail, ham or spam (Metsis et al. 2006)",
+        "33,716 rows", "not stated", repository=Repository(
+            "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text")),
     "wikitext-2": Entry(
-        summary="articles of Wikipedia, one text per article (Merity et al. 2016)",
-        size="13 MB",
-        licence="CC BY-SA 3.0",
-        repository=Repository(
-            "Salesforce/wikitext",
-            "b08601e04326c79dfdd32d625aee71d232d685c3",
-            folder="wikitext-2-raw-v1",
-            regroup=articles,
-        ),
-    ),
+        "articles of Wikipedia, one text per article (Merity et al. 2016)",
+        "13 MB", "CC BY-SA 3.0", repository=Repository(
+            "Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3",
+            folder="wikitext-2-raw-v1", regroup=articles)),
     "tiny-stories": Entry(
-        summary="short stories in a small child's words, made by GPT (Eldan and Li 2023)",
-        size="2 GB, better streamed",
-        licence="CDLA-Sharing-1.0",
-        repository=Repository(
-            "roneneldan/TinyStories",
-            "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64",
-            folder="data",
-        ),
-    ),
+        "short stories in a small child's words, made by GPT (Eldan and Li 2023)",
+        "2 GB, better streamed", "CDLA-Sharing-1.0", repository=Repository(
+            "roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
 }
+# fmt: on
 
 
 def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDatasetDict:
