@@ -138,7 +138,7 @@ def _read_parquet(path: Path) -> Columns:
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):
-            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is no label
+            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is a missing label
             columns[name] = [names.get(number) for number in columns[name]]
     return columns
 

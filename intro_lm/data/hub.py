@@ -55,8 +55,9 @@ class Repository:
         from huggingface_hub.errors import CachedRepoTreeNotFoundError, LocalEntryNotFoundError
 
         try:
-            _snapshot(self, local_files_only=True)  # refuses a folder that lacks one of …
-            get_cached_repo_tree(self.path, repo_type="dataset", revision=self.revision)  # … these
+            # A snapshot counts as whole only where the list of the revision's files is there too.
+            get_cached_repo_tree(self.path, repo_type="dataset", revision=self.revision)
+            _snapshot(self, local_files_only=True)
         except (LocalEntryNotFoundError, CachedRepoTreeNotFoundError):
             return False
         return True
@@ -120,14 +121,15 @@ def load_repository(
             path, repository.config, data_dir=repository.folder, streaming=True, **source
         )
 
-    if streaming and not repository.regroup and not repository.cached():
+    row_by_row = streaming and not repository.regroup  # regrouping takes a text's rows together
+    if row_by_row and not repository.cached():
         revision = repository.revision
         streams = _reach(repository, name, lambda: read(repository.path, revision=revision))
     else:
         streams = read(str(_fetch(repository, name)))
     for split, rows in streams.items():
         streams[split] = _our_columns(repository, rows)
-    if streaming and not repository.regroup:
+    if row_by_row:
         return streams
     corpus = arrange(_with_classes({str(s): _table(repository, streams[s]) for s in streams}))
     return as_streams(corpus) if streaming else corpus
@@ -195,12 +197,12 @@ def _remove_damaged(folder: Path) -> bool:
     damaged = False
     for link in filter(Path.is_symlink, folder.rglob("*")):
         # The client names what a link points to by its hash: SHA-256, or for small files Git's.
-        expected, content = link.readlink().name, link.read_bytes()
+        expected, content = link.readlink().name, link.read_bytes() if link.exists() else b""
         digest = hashlib.sha256(content)
         if len(expected) != 64:
             digest = hashlib.sha1(b"blob %d\0" % len(content) + content)
         if digest.hexdigest() != expected:
-            link.resolve().unlink()
+            link.resolve().unlink(missing_ok=True)
             link.unlink()
             damaged = True
     return damaged
@@ -238,7 +240,7 @@ def _table(repository: Repository, rows: IterableDataset) -> Dataset:
 
 
 def _with_classes(parts: dict[str, Dataset]) -> dict[str, Dataset]:
-    """The labels, if any, as a `ClassLabel`, the same in every split; -1 is no label, as there."""
+    """The labels, if any, as a `ClassLabel`, the same in every split; -1 is a missing one."""
     from datasets import ClassLabel
 
     feature = next(iter(parts.values())).features.get("label")

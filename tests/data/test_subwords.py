@@ -101,7 +101,7 @@ def test_long_texts_are_cut_where_words_begin(subwords, reference):
 
 
 @pytest.mark.slow
-def test_a_line_of_50_megabytes_comes_back_as_it_was(subwords):
+def test_a_line_of_ten_megabytes_comes_back_as_it_was(subwords):
     """A tenth of it without a single space, which must not hang."""
-    line = "all on one line, " * (45_000_000 // 17) + "x1éß" * (5_000_000 // 6)
+    line = "all on one line, " * (9_000_000 // 17) + "x1éß" * (1_000_000 // 6)
     assert subwords.decode(subwords.encode(line)) == line
