@@ -23,7 +23,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -153,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 404, b"", {"X-Error-Code": "RepoNotFound"}
         revision, _, inner = path[match.end() :].lstrip("/").partition("/")
         commit = commit_of(files)
-        if revision not in ("", "main", commit):
+        if re.fullmatch("[0-9a-f]{40}", revision):
+            commit = revision  # a pin; the folder holds one revision, which serves for all
+        elif revision not in ("", "main"):
             return 404, b"", {"X-Error-Code": "RevisionNotFound"}
         if match[2] == "resolve":
             if inner not in files:
@@ -161,13 +163,16 @@ class _Handler(BaseHTTPRequestHandler):
             entry = _tree_entry(inner, files[inner])
             etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
             return 200, files[inner], {"ETag": f'"{etag}"', "X-Repo-Commit": commit}
-        if match[2] in ("tree", "paths-info"):
-            wanted = self.form.get("paths", []) if match[2] == "paths-info" else None
-            entries = [
-                _tree_entry(name, body)
-                for name, body in files.items()
-                if (name in wanted if wanted is not None else name.startswith(inner))
-            ]
+        if match[2] == "paths-info":
+            entries = [_tree_entry(n, files[n]) for n in self.form.get("paths", []) if n in files]
+            return 200, json.dumps(entries).encode(), {}
+        if match[2] == "tree":
+            inside = [name for name in files if name.startswith(f"{inner}/" if inner else "")]
+            if not inside:
+                return 404, b"", {"X-Error-Code": "EntryNotFound"}
+            folders = {str(parent) for name in inside for parent in PurePosixPath(name).parents}
+            entries = [_tree_entry(name, files[name]) for name in inside]
+            entries += [{"type": "directory", "path": f, "oid": commit} for f in folders - {"."}]
             return 200, json.dumps(entries).encode(), {}
         info = {"id": match[1], "sha": commit, "siblings": [{"rfilename": name} for name in files]}
         return 200, json.dumps(info).encode(), {}

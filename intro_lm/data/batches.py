@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+from intro_lm.checks import require_count
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
 
@@ -51,49 +52,38 @@ def context_windows(
 ) -> tuple[Tensor, Tensor]:
     """Every token of every text, and its closing boundary, with the tokens before it.
 
-    A window never reaches into the text before: what lies ahead of a text's first token is
-    filled with boundaries. This is the dataset of the n-gram and MLP models (Bengio et al. 2003,
-    section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
-
-    Args:
-        vocabulary: gives the ids.
-        texts: the texts, say a column of a dataset.
-        context_length: how many tokens T stand before each target.
+    A window never reaches into the text before: where a text's first tokens have too few before
+    them, boundaries fill the window. This is the dataset of the n-gram and MLP models (Bengio et
+    al. 2003, section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
 
     Returns:
-        `inputs` (N, T), oldest token first, and `targets` (N,), both `LongTensor`s, where N is the
-        number of tokens plus the number of texts.
+        `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s,
+        where N is the number of tokens plus the number of texts.
 
     Raises:
         ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
             is not a positive whole number.
     """
-    require_count("context_length", context_length)
-    texts = list(texts)
-    if not texts:
-        raise ValueError("the corpus is empty: there is no text to cut context windows from")
-    targets = vocabulary.encode_texts(texts).long()  # (N,)
-    padding = torch.full((context_length,), BOUNDARY)
-    stream = torch.cat([padding, targets])  # (T + N,)
+    require_count(context_length=context_length)
+    stream, _ = token_stream(vocabulary, texts)
+    padding = torch.full((context_length - 1,), BOUNDARY)
+    stream = torch.cat([padding, stream.long()])  # (T + N,)
     inputs = stream.unfold(0, context_length, 1)[:-1].clone()  # (N, T)
     # Blank out what belongs to the text before: the tokens up to the last boundary in the window.
     for position in range(context_length - 2, -1, -1):
         reaches_back = inputs[:, position + 1] == BOUNDARY
         inputs[reaches_back, position] = BOUNDARY
-    return inputs, targets
+    return inputs, stream[context_length:].clone()
 
 
 @dataclass(frozen=True, eq=False)
 class WindowBatches:
-    """Pairs of tensors, cut into batches in an order that depends on `seed` and epoch alone.
-
-    Batch number k of epoch e is the same whenever and wherever it is asked for, so a resumed run
-    needs no saved loader state. Iteration is by `epoch(e)`; the last batch may be smaller.
+    """`Batches` of examples: pairs of tensors, cut in an order that `seed` and epoch decide.
 
     Args:
         inputs: (N, …) `LongTensor`.
         targets: (N, …) `LongTensor`; positions that don't count hold -100.
-        batch_size: examples in a batch.
+        batch_size: examples in a batch; the last batch may be smaller.
         shuffle: a new order each epoch, or the order as given.
         seed: which orders.
     """
@@ -106,7 +96,7 @@ class WindowBatches:
     carries_state: ClassVar[bool] = False  # no row goes on in the next batch
 
     def __post_init__(self) -> None:
-        require_count("batch_size", self.batch_size)
+        require_count(batch_size=self.batch_size)
         if len(self.inputs) != len(self.targets):
             raise ValueError(
                 f"{len(self.inputs)} inputs and {len(self.targets)} targets: each input needs one"
@@ -115,39 +105,30 @@ class WindowBatches:
             raise ValueError("the corpus is empty: there are no examples to make batches of")
 
     def __len__(self) -> int:
-        """WindowBatches in an epoch."""
         return -(-len(self.inputs) // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs, targets), from batch `start` on."""
         inputs, targets = self.inputs, self.targets
         if self.shuffle:
             generator = epoch_generator(self.seed, number)
             order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
-            # One gather an epoch: each batch is then a view, which costs next to nothing.
+            # One gather per epoch: each batch is then a view, which costs next to nothing.
             inputs, targets = inputs[order], targets[order]
         size = self.batch_size
         for first in range(start * size, len(inputs), size):
             yield inputs[first : first + size], targets[first : first + size]
 
     def to(self, device: torch.device | str) -> WindowBatches:
-        """The same batches, resident on `device`."""
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run knows that it is its own."""
-        settings = f"{self.batch_size} {self.shuffle} {self.seed}"
-        return fingerprint_of(settings, self.inputs, self.targets)
+        return fingerprint_of(self)
 
 
 def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """The texts as one stream that opens with a boundary, and where in it each text begins.
+    """The texts as one stream: (1 + tokens,) int32 ids, and (texts + 1,) indices of boundaries.
 
-    Returns:
-        (1 + tokens,) int32 ids, and (texts + 1,) the places of the boundaries.
-
-    Raises:
-        ValueError: there are no texts, or one can't be encoded.
+    The stream is a boundary, and each text followed by a boundary.
     """
     texts = list(texts)
     if not texts:
@@ -164,16 +145,14 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
 
 
-def fingerprint_of(settings: str, *tensors: Tensor) -> str:
-    """A short digest of settings and the tensors' shapes and values."""
-    digest = hashlib.sha256(settings.encode())
-    for tensor in tensors:
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+def fingerprint_of(batches: Any) -> str:
+    """A short digest of a dataclass of batches: its kind, its settings and its tensors."""
+    digest = hashlib.sha256(type(batches).__name__.encode())
+    for field in fields(batches):
+        value = getattr(batches, field.name)
+        if isinstance(value, Tensor):
+            digest.update(str(tuple(value.shape)).encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        else:
+            digest.update(f" {value}".encode())
     return digest.hexdigest()[:16]
-
-
-def require_count(name: str, value: int) -> None:
-    """Raise a `ValueError` that names `value` if it is no whole number of at least 1."""
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")

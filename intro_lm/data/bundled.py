@@ -6,17 +6,19 @@ import csv
 from collections import Counter, defaultdict
 from importlib import resources
 
-# Origins that are a country's list and no language's (see names.md).
+from intro_lm.checks import require_choice
+from intro_lm.data.splits import split, without_held_out
+
+# Origins that are a country and not a language (see names.md).
 COUNTRIES = {
     "Algeria", "India", "Ireland", "Kenya", "New Zealand", "Nigeria", "Pakistan", "Thailand",
 }  # fmt: skip
-LANGUAGES = 14  # how many languages `name_origins` tells apart
+LANGUAGES = 14  # that `name_origins` tells apart
 
 
 def names(kind: str = "given") -> list[str]:
     """Distinct bundled names of one kind (`given` or `family`), in alphabetical order."""
-    if kind not in ("given", "family"):
-        raise ValueError(f"kind is {kind!r}; use 'given' or 'family'")
+    require_choice(("given", "family"), kind=kind)
     return sorted({row["name"] for row in _rows() if row["kind"] == kind})
 
 
@@ -25,8 +27,8 @@ def name_origins() -> tuple[list[str], list[str]]:
 
     Given and family names, of the 14 languages (countries left aside) that have most such names:
     Croatian, Dutch, English, Finnish, French, German, Icelandic, Indonesian, Italian, Polish,
-    Slovak, Spanish, Turkish and Zulu. A name that any second list holds is left out, whatever that
-    list is of. The label says in which list the name stands, and nothing about any person.
+    Slovak, Spanish, Turkish and Zulu. A name that is in a second list, even a country's, is left
+    out. The label says which list has the name, and nothing about any person.
     """
     origins = defaultdict(set)
     for row in _rows():
@@ -36,6 +38,16 @@ def name_origins() -> tuple[list[str], list[str]]:
     languages = {language for language, _ in counts.most_common(LANGUAGES)}
     pairs = sorted((name, origin) for name, origin in single.items() if origin in languages)
     return [name for name, _ in pairs], [origin for _, origin in pairs]
+
+
+def unlabelled_names() -> list[str]:
+    """All bundled names, given and family, but those of name-origins' validation and test splits.
+
+    To pretrain on before `name-origins` is learned: it holds no name that this is measured on.
+    """
+    texts, labels = name_origins()
+    every_name = sorted({row["name"] for row in _rows()})
+    return without_held_out(every_name, split(texts, labels=labels))
 
 
 def python_reference() -> list[str]:

@@ -3,11 +3,9 @@
 `load(name)` gives a `datasets.DatasetDict` with the splits `train`, `validation` and `test` and a
 `text` column, and where the dataset is labelled a `ClassLabel` column `label`. Bundled datasets
 need no network. Single files are fetched once into the folder that `INTRO_LM_CACHE` names (by
-default the user's cache folder); datasets of the Hugging Face Hub go where `HF_HOME` says, come
-from where `HF_ENDPOINT` says, and with `HF_HUB_OFFLINE=1` are only looked for on the disk.
-
-No Hub dataset is pinned to a revision yet: none was known for certain when this was written. What
-is fetched once is kept, so that a machine's numbers stay; two machines may differ.
+default the user's cache folder). Datasets of the Hugging Face Hub go where `HF_HOME` says, come
+from where `HF_ENDPOINT` says, and with `HF_HUB_OFFLINE=1` are only looked for on the disk. Each is
+pinned to a revision, but for `yelp-polarity`: no revision of it is known for certain.
 """
 
 from __future__ import annotations
@@ -17,13 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intro_lm.data.bundled import name_origins, names, python_reference
-from intro_lm.data.downloads import Download, cached, fetch, reachable
+from intro_lm.data.bundled import name_origins, names, python_reference, unlabelled_names
+from intro_lm.data.downloads import Download
 from intro_lm.data.files import articles, read_lines, read_text, speeches
-from intro_lm.data.hub import load_repository
-from intro_lm.data.hub_cache import Repository, here
-from intro_lm.data.hub_client import problem_with
-from intro_lm.data.labelled import unlabelled_names
+from intro_lm.data.hub import Repository, as_streams, load_repository
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
@@ -32,149 +27,98 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset: a source is a `download` with its reader, a `repository`, or bundled `texts`.
-
-    `instead` is the bundled dataset that serves where this one can't be had.
-    """
+    """One dataset: bundled `texts`, with `labels` or without, a `download` or a `repository`."""
 
     summary: str
     size: str
     licence: str
-    source: str
-    instead: str = "names"
+    source: str = ""  # of what isn't on the Hub
     texts: Callable[[], list[str]] | None = None
-    labelled: Callable[[], tuple[list[str], list[str]]] | None = None
+    labels: Callable[[], list[str]] | None = None
     download: Download | None = None
     read: Callable[[Path], list[str]] = read_lines
     repository: Repository | None = None
 
 
+FAKER = "bundled; compiled from the person providers of faker"
+KARPATHY = "https://raw.githubusercontent.com/karpathy"
+
+# fmt: off
 CATALOGUE: dict[str, Entry] = {
     "names": Entry(
-        summary="given names listed under 45 languages and countries, folded to a–z",
-        size="18,795 names",
-        licence="MIT (see names.md)",
-        source="bundled; compiled from the person providers of faker",
-        texts=names,
-    ),
+        "given names listed under 45 languages and countries, folded to a–z",
+        "18,795 names", "MIT (see names.md)", FAKER, texts=names),
     "name-origins": Entry(
-        summary="given and family names listed for exactly one of 14 languages, labelled by it",
-        size="23,027 names",
-        licence="MIT (see names.md)",
-        source="bundled; compiled from the person providers of faker",
-        labelled=name_origins,
-    ),
+        "given and family names listed for exactly one of 14 languages, labelled by it",
+        "23,027 names", "MIT (see names.md)", FAKER,
+        texts=lambda: name_origins()[0], labels=lambda: name_origins()[1]),
     "unlabelled-names": Entry(
-        summary="every bundled name but those that name-origins validates and tests on",
-        size="34,217 names",
-        licence="MIT (see names.md)",
-        source="bundled; for pretraining on names before name-origins is learned",
-        texts=unlabelled_names,
-    ),
+        "every bundled name but those that name-origins validates and tests on",
+        "34,217 names", "MIT (see names.md)", "bundled; to pretrain on before name-origins",
+        texts=unlabelled_names),
     "python-reference": Entry(
-        summary="the Python language reference, a text a topic",
-        size="0.5 MB",
-        licence="PSF-2.0",
-        source="the running interpreter (pydoc_data.topics), so it differs between versions",
-        texts=python_reference,
-    ),
+        "the Python language reference, one text per topic",
+        "0.5 MB", "PSF-2.0",
+        "the running interpreter (pydoc_data.topics), so it differs between versions",
+        texts=python_reference),
     "makemore-names": Entry(
-        summary="the 32,033 names of the makemore lectures",
-        size="0.2 MB",
-        licence="MIT",
-        source="github.com/karpathy/makemore",
-        download=Download(
-            url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
-            sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
-            filename="makemore-names.txt",
-        ),
-    ),
+        "the 32,033 names of the makemore lectures",
+        "0.2 MB", "MIT", "github.com/karpathy/makemore", download=Download(
+            f"{KARPATHY}/makemore/master/names.txt",
+            "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+            "makemore-names.txt")),
     "tiny-shakespeare": Entry(
-        summary="40,000 lines of Shakespeare, a text a speech",
-        size="1.1 MB",
-        licence="public domain",
-        source="github.com/karpathy/char-rnn",
-        instead="python-reference",
-        download=Download(
-            url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
-            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-            filename="tiny-shakespeare.txt",
-        ),
-        read=speeches,
-    ),
+        "40,000 lines of Shakespeare, one text per speech",
+        "1.1 MB", "public domain", "github.com/karpathy/char-rnn", read=speeches, download=Download(
+            f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            "tiny-shakespeare.txt")),
     "rotten-tomatoes": Entry(
-        summary="sentences of film reviews, positive or negative (Pang and Lee 2005)",
-        size="10,662 rows",
-        licence="not stated",
-        source="Hub: cornell-movie-review-data/rotten_tomatoes",
-        instead="name-origins",
-        repository=Repository("cornell-movie-review-data/rotten_tomatoes", label="label"),
-    ),
+        "sentences of film reviews, positive or negative (Pang and Lee 2005)",
+        "10,662 rows", "not stated", repository=Repository(
+            "cornell-movie-review-data/rotten_tomatoes",
+            "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", label="label")),
     "ag-news": Entry(
-        summary="titles and first lines of news, 4 topics (Zhang et al. 2015)",
-        size="127,600 rows",
-        licence="for research, not commercial",
-        source="Hub: fancyzhx/ag_news",
-        instead="name-origins",
-        repository=Repository("fancyzhx/ag_news", label="label"),
-    ),
+        "titles and first lines of news, 4 topics (Zhang et al. 2015)",
+        "127,600 rows", "for research, not commercial", repository=Repository(
+            "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label")),
     "yelp-polarity": Entry(
-        summary="reviews of businesses, positive or negative (Zhang et al. 2015)",
-        size="598,000 rows",
-        licence="Yelp dataset licence",
-        source="Hub: fancyzhx/yelp_polarity",
-        instead="name-origins",
-        repository=Repository("fancyzhx/yelp_polarity", label="label"),
-    ),
+        "reviews of businesses, positive or negative (Zhang et al. 2015); not pinned",
+        "598,000 rows", "Yelp dataset licence", repository=Repository(
+            "fancyzhx/yelp_polarity", label="label")),
     "imdb": Entry(
-        summary="film reviews, positive or negative, and as many unlabelled (Maas et al. 2011)",
-        size="100,000 rows",
-        licence="not stated",
-        source="Hub: stanfordnlp/imdb; its split `unsupervised` is for pretraining",
-        instead="name-origins",
-        repository=Repository("stanfordnlp/imdb", label="label"),
-    ),
+        "film reviews, positive or negative; `unsupervised` to pretrain on (Maas et al. 2011)",
+        "100,000 rows", "not stated", repository=Repository(
+            "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label")),
     "enron-spam": Entry(
-        summary="mail, ham or spam (Metsis et al. 2006)",
-        size="33,716 rows",
-        licence="not stated",
-        source="Hub: SetFit/enron_spam",
-        instead="name-origins",
-        repository=Repository("SetFit/enron_spam", label="label", classes=("ham", "spam")),
-    ),
+        "mail, ham or spam (Metsis et al. 2006)",
+        "33,716 rows", "not stated", repository=Repository(
+            "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text")),
     "wikitext-2": Entry(
-        summary="articles of Wikipedia, a text an article (Merity et al. 2016)",
-        size="13 MB",
-        licence="CC BY-SA 3.0",
-        source="Hub: Salesforce/wikitext, wikitext-2-raw-v1",
-        instead="python-reference",
-        repository=Repository("Salesforce/wikitext", "wikitext-2-raw-v1", regroup=articles),
-    ),
+        "articles of Wikipedia, one text per article (Merity et al. 2016)",
+        "13 MB", "CC BY-SA 3.0", repository=Repository(
+            "Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3",
+            folder="wikitext-2-raw-v1", regroup=articles)),
     "tiny-stories": Entry(
-        summary="short stories in a small child's words, made by GPT (Eldan and Li 2023)",
-        size="2 GB, better streamed",
-        licence="CDLA-Sharing-1.0",
-        source="Hub: roneneldan/TinyStories",
-        instead="python-reference",
-        repository=Repository("roneneldan/TinyStories"),
-    ),
+        "short stories in a small child's words, made by GPT (Eldan and Li 2023)",
+        "2 GB, better streamed", "CDLA-Sharing-1.0", repository=Repository(
+            "roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
 }
+# fmt: on
 
 
 def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDatasetDict:
     """The dataset `name` with the splits `train`, `validation` and `test`.
 
     Args:
-        name: one of the names that `describe()` lists.
-        streaming: rows come one by one, those of a Hub dataset over the network as they are asked
-            for, so that the dataset need not fit anywhere.
+        name: one of those that `describe()` lists.
+        streaming: rows come one by one, those of a Hub dataset over the network when asked for.
 
     Returns:
         A `DatasetDict` whose splits have a column `text` and, where the dataset is labelled, a
-        `ClassLabel` column `label`. The test split of a source that has one is kept; what lacks is
-        made by a seeded shuffle, a tenth of the texts for each. No text stands in two splits.
-        When streaming, an `IterableDatasetDict`, with the source's own splits as they are and what
-        lacks chosen by a hash of the text.
+        `ClassLabel` column `label`. The test split of a source that has one is kept. A split that
+        is missing is made by a seeded shuffle, a tenth of the texts. No text is in two splits.
+        When streaming, an `IterableDatasetDict`; one of the Hub has the source's own splits.
 
     Raises:
         KeyError: `name` is not in the catalogue.
@@ -182,80 +126,51 @@ def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDataset
     """
     entry = _entry(name)
     if entry.repository:
-        return load_repository(entry.repository, name, entry.instead, streaming)
-    labels = None
-    if entry.labelled:
-        columns, labels = entry.labelled()
-        corpus = split(columns, labels=labels)
-    else:
-        corpus = split(texts(name))
-    if not streaming:
-        return corpus
-    from datasets import IterableDatasetDict
-
-    return IterableDatasetDict({part: rows.to_iterable_dataset() for part, rows in corpus.items()})
+        return load_repository(entry.repository, name, streaming)
+    corpus = split(texts(name), labels=entry.labels() if entry.labels else None)
+    return as_streams(corpus) if streaming else corpus
 
 
 def texts(name: str) -> list[str]:
-    """The texts of the dataset `name` as they stand in its source, repeats and all.
+    """The texts of the dataset `name` as its source has them, repeats and all.
 
     Those of a Hub dataset are the texts of `load(name)`, split after split.
-
-    Raises: as `load` does.
     """
     entry = _entry(name)
     if entry.texts:
         return entry.texts()
-    if entry.labelled:
-        return entry.labelled()[0]
     if entry.download:
-        return entry.read(fetch(entry.download, name, entry.instead))
-    return [text for part in load(name).values() for text in part["text"]]
+        return entry.read(entry.download.fetch(name))
+    return [text for rows in load(name).values() for text in rows["text"][:]]
 
 
 def running_text(name: str) -> str:
     """The dataset `name` as one text: its file as it is, or its texts with blank lines between.
 
-    For models that read on from text to text, and to compare with others who do: `load` shuffles
-    the texts and drops the repeats.
-
-    Raises: as `load` does.
+    For models that read on from text to text: `load` shuffles the texts and drops the repeats.
     """
     entry = _entry(name)
     if entry.download:
-        return read_text(fetch(entry.download, name, entry.instead)).replace("\r\n", "\n")
+        return read_text(entry.download.fetch(name)).replace("\r\n", "\n")
     return "\n\n".join(texts(name))
 
 
 def available(name: str) -> bool:
     """Whether `load(name)` can work: bundled, cached, or its server answers (within 3 seconds)."""
-    entry = _entry(name)
-    if entry.download:
-        return cached(entry.download) or reachable(entry.download.url) is None
-    if entry.repository:
-        return here(entry.repository) or problem_with(entry.repository) is None
-    return True
+    origin = _entry(name).download or _entry(name).repository
+    return origin is None or origin.cached() or origin.problem() is None
 
 
 def describe() -> list[dict[str, str]]:
-    """One row a dataset: name, summary, size, licence, source, and whether it is here already."""
-    return [
-        {
-            "name": name,
-            "summary": entry.summary,
-            "size": entry.size,
-            "licence": entry.licence,
-            "source": entry.source,
-            "here": "yes" if _here(entry) else "no",
-        }
-        for name, entry in CATALOGUE.items()
-    ]
-
-
-def _here(entry: Entry) -> bool:
-    if entry.download:
-        return cached(entry.download)
-    return entry.repository is None or here(entry.repository)
+    """One row per dataset: name, summary, size, licence, source, and whether it is here already."""
+    rows = []
+    for name, entry in CATALOGUE.items():
+        origin = entry.download or entry.repository
+        here = "yes" if origin is None or origin.cached() else "no"
+        source = f"Hub: {entry.repository.path}" if entry.repository else entry.source
+        about = {"summary": entry.summary, "size": entry.size, "licence": entry.licence}
+        rows.append({"name": name, **about, "source": source, "here": here})
+    return rows
 
 
 def _entry(name: str) -> Entry:

@@ -18,7 +18,7 @@ PROBE_SECONDS = 3.0  # how long the network may take to answer before it counts 
 
 
 class DatasetUnavailableError(OSError):
-    """A dataset is neither in the cache nor to be had over the network."""
+    """A dataset is not in the cache and can't be had over the network."""
 
 
 @dataclass(frozen=True)
@@ -29,72 +29,65 @@ class Download:
     sha256: str
     filename: str
 
+    @property
+    def path(self) -> Path:
+        """Where the file is kept."""
+        cache = os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm")
+        return Path(cache).expanduser() / self.filename
 
-def cache_folder() -> Path:
-    """Where downloaded files are kept: `INTRO_LM_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm")).expanduser()
+    def cached(self) -> bool:
+        """Whether the cache holds the right file."""
+        return self.path.is_file() and pooch.file_hash(str(self.path)) == self.sha256
 
+    def problem(self) -> str | None:
+        """None if the server answers in time, else what is wrong."""
 
-def cached(download: Download) -> bool:
-    """Whether the cache holds the right file."""
-    path = cache_folder() / download.filename
-    return path.is_file() and pooch.file_hash(str(path)) == download.sha256
+        def ask() -> None:
+            answer = requests.head(self.url, timeout=PROBE_SECONDS, allow_redirects=True)
+            answer.raise_for_status()
 
+        return problem_in_time(ask)
 
-def fetch(download: Download, name: str, instead: str) -> Path:
-    """The path of a downloaded file, fetched first where it is not in the cache.
+    def fetch(self, name: str) -> Path:
+        """The path of the file, fetched first if it is not in the cache.
 
-    Raises:
-        DatasetUnavailableError: it cannot be had, or the cache cannot be written; the message
-            names the dataset `name` and the bundled one that serves `instead`.
-    """
-    if cached(download):
-        return cache_folder() / download.filename
-    path = cache_folder() / download.filename
-    problem = reachable(download.url)
-    if problem is None:
-        pooch.get_logger().setLevel("WARNING")  # it would say where on this machine the file goes
-        try:
-            pooch.retrieve(
-                download.url,
-                known_hash=f"sha256:{download.sha256}",
-                fname=download.filename,
-                path=cache_folder(),
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=PROBE_SECONDS),
-            )
+        If it can't be had, a `DatasetUnavailableError` names the dataset `name`.
+        """
+        path = self.path
+        if self.cached():
             return path
-        except (requests.RequestException, ValueError, OSError) as error:
-            problem = first_line(error)
-    unfit = f", and {path} is another file: its SHA-256 differs" if path.exists() else ""
-    raise DatasetUnavailableError(
-        f"the dataset {name!r} could not be fetched from {download.url} ({problem}){unfit}. Check "
-        f"the network or proxy, or put the file there as {path} (INTRO_LM_CACHE names another "
-        f"folder); the bundled dataset {instead!r} needs no download"
-    )
+        problem = self.problem()
+        if problem is None:
+            pooch.get_logger().setLevel("WARNING")  # it would print where on this machine it goes
+            downloader = pooch.HTTPDownloader(progressbar=True, timeout=PROBE_SECONDS)
+            try:
+                pooch.retrieve(
+                    self.url, f"sha256:{self.sha256}", path.name, path.parent, downloader=downloader
+                )
+                return path
+            except (requests.RequestException, ValueError, OSError) as error:
+                problem = first_line(error)
+        unfit = f", and {path} is another file: its SHA-256 differs" if path.exists() else ""
+        raise DatasetUnavailableError(
+            f"the dataset {name!r} could not be fetched from {self.url} ({problem}){unfit}. Check "
+            f"the network or proxy, or put the file there as {path} (INTRO_LM_CACHE names another "
+            "folder); the bundled dataset 'names' needs no download"
+        )
 
 
-def reachable(url: str) -> str | None:
-    """None if the server answers for `url` in time, else what went wrong."""
-
-    def ask() -> str | None:
-        try:
-            response = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=True)
-            return None if response.ok else f"HTTP status {response.status_code}"
-        except requests.RequestException as error:
-            return first_line(error)
-
-    return in_time(ask)
-
-
-def in_time(ask: Callable[[], str | None]) -> str | None:
-    """What `ask` returns, or that nothing came in time.
+def problem_in_time(ask: Callable[[], None]) -> str | None:
+    """None if `ask` returns in time, else its error, or that nothing came.
 
     The question is asked on a daemon thread, because looking up a host name obeys no time-out.
     """
     answer: list[str | None] = [f"no answer within {PROBE_SECONDS:.0f} seconds"]
 
     def run() -> None:
-        answer[0] = ask()
+        try:
+            ask()
+            answer[0] = None
+        except Exception as error:  # whatever went wrong, the answer is no
+            answer[0] = first_line(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -103,5 +96,7 @@ def in_time(ask: Callable[[], str | None]) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """An error as one short line."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
+    """An error, or what it came from, as one short line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:200]

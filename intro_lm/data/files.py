@@ -1,4 +1,4 @@
-"""Texts from a file of one's own: .txt, .csv, .jsonl, .parquet."""
+"""Texts from a file of your own: .txt, .csv, .jsonl, .parquet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intro_lm.data.classes import class_label, require_in_range
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
@@ -20,56 +19,35 @@ Columns = dict[str, list[Any]]
 
 
 def load_file(path: str | Path, *, text: str = "text", label: str | None = None) -> DatasetDict:
-    """A file of your own, split as `load` does.
+    """A file of your own, split as `load` does; its columns become `text` and perhaps `label`.
 
     Args:
         path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
-        text: the column with the texts. Rows whose text is blank are left out; where there are
-            labels, which then are lost, their number is printed, as is that of repeated texts.
+        text: the column with the texts.
         label: the column with the labels, if any: all strings or all whole numbers.
-
-    Returns:
-        A `DatasetDict` with a column `text` and, where labels were asked for, a `ClassLabel`
-        column `label`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: another ending, a file that is not what its ending says, bytes that are not
-            UTF-8 text, no such column, a text or label that is missing or of a wrong type, or too
-            few distinct texts to split, or a text with two labels.
+            UTF-8 text, no such column, a text that is not a string, or as `split`.
     """
     path = Path(path)
     if path.suffix not in READERS:
         raise ValueError(
             f"{path.name} ends in {path.suffix!r}; files may end in {', '.join(READERS)}"
         )
-    if path.suffix == ".txt":
-        if label is not None:
-            raise ValueError(f"{path.name} has one text a line and no column {label!r}")
-        columns: Columns = {"text": read_lines(path)}
-        text = "text"
-    else:
-        columns = READERS[path.suffix](path)
+    columns = READERS[path.suffix](path)
     if not any(columns.values()):
         raise ValueError(f"{path.name}: the corpus is empty: there is no text to split")
     for column in (text, label):
         if column is not None and column not in columns:
-            raise ValueError(
-                f"{path.name} has no column {column!r}; it has {', '.join(columns) or 'none'}"
-            )
+            raise ValueError(f"{path.name} has no column {column!r}; it has {', '.join(columns)}")
     for row, value in enumerate(columns[text]):
         if value is not None and not isinstance(value, str):
-            raise ValueError(f"{path.name}: the text of row {row} is {value!r}, which is no string")
-    kept = [row for row, value in enumerate(columns[text]) if value and value.strip()]
-    blank = len(columns[text]) - len(kept)
-    if blank and label is not None:
-        print(f"{path.name}: {blank} of {len(columns[text])} rows have no text and are left out")
-    labels = None if label is None else [columns[label][row] for row in kept]
+            raise ValueError(f"{path.name}: the text of row {row} is {value!r}, not a string")
     try:
-        if labels is not None:
-            class_label(labels, kept)  # here, where the rows of the file are known
-        return split([columns[text][row] for row in kept], labels=labels)
+        return split(columns[text], labels=None if label is None else columns[label])
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 
@@ -78,7 +56,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without its byte order mark.
 
     Raises:
-        ValueError: a byte is not UTF-8, or is NUL, which no text holds; names it and its position.
+        ValueError: a byte is not UTF-8, or is NUL, which isn't text; names it and its position.
     """
     raw = path.read_bytes()
     try:
@@ -104,7 +82,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def speeches(path: Path) -> list[str]:
-    """The texts of a file that are set apart by blank lines."""
+    """The texts of a file that blank lines separate."""
     return [text for text in read_text(path).replace("\r\n", "\n").split("\n\n") if text.strip()]
 
 
@@ -122,14 +100,9 @@ def articles(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _read_csv(path: Path) -> Columns:
-    limit = csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
-    try:
-        table = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
-    finally:
-        csv.field_size_limit(limit)
-    if not table:
-        return {}
-    header, *rows = table
+    csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
+    table = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
+    header, *rows = table or [[]]
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise ValueError(
@@ -142,15 +115,13 @@ def _read_csv(path: Path) -> Columns:
 def _read_jsonl(path: Path) -> Columns:
     rows = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path.name}: line {number} is not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise ValueError(f"{path.name}: line {number} is {line[:40]!r} and not an object")
-        rows.append(row)
+        if line.strip():
+            try:
+                rows.append(dict(json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"{path.name}: line {number} is {line[:40]!r}, not a JSON object ({error})"
+                ) from None
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -163,17 +134,11 @@ def _read_parquet(path: Path) -> Columns:
     try:
         table = parquet.read_table(path)
     except pyarrow.ArrowInvalid as error:
-        raise ValueError(
-            f"{path.name} is not a whole Parquet file ({str(error).splitlines()[0]})"
-        ) from None
+        raise ValueError(f"{path.name} is not a whole Parquet file ({error})") from None
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):
-            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is no label
-            try:
-                require_in_range(columns[name], len(names))
-            except ValueError as error:
-                raise ValueError(f"{path.name}: {error}") from None
+            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is a missing label
             columns[name] = [names.get(number) for number in columns[name]]
     return columns
 

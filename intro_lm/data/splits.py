@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from intro_lm.data.classes import class_label, require_classes, require_one_label
+from intro_lm.data.labels import check_labels, class_label
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+    from datasets import Dataset, DatasetDict
 
 SPLIT_SEED = 42  # the seed of the makemore lectures, so that the same list gives the same splits
 SPLITS = ("train", "validation", "test")
-SHARES = 10  # a tenth is for validation, a tenth for test
 
 
 def split(
@@ -27,42 +24,35 @@ def split(
 ) -> DatasetDict:
     """Shuffle a copy of the texts and split it 80/10/10 into train, validation and test.
 
-    The result depends on the arguments and nothing else. A repeated text is kept once, since in two
-    splits it would be tested on what it was trained on; where there are labels, which then are
-    lost, the number of repeats is printed.
+    The result depends on the arguments and nothing else. Blank texts are left out, and a repeated
+    text is kept once, since in two splits it would be tested on what it was trained on. With
+    labels, texts that have two of them are left out too, and what is lost is printed.
 
     Args:
         texts: what to split.
         seed: which shuffle.
-        labels: a label for each text, all strings or all whole numbers; they become a `ClassLabel`
-            whose names are the sorted labels.
-        keep_repeats: split as others did, to compare with their numbers; the splits then leak.
+        labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
+            names are the sorted labels.
+        keep_repeats: keep every text, to compare with numbers of others; the splits then leak.
 
     Raises:
-        ValueError: there are no texts, a split would be empty, a label is missing or of another
-            type than the rest or does not occur in the training split, or a text that is to be kept
-            once has two labels.
+        ValueError: there are no texts, a split would be empty, or a label is missing, of another
+            type than the rest or not in the training split.
     """
     from datasets import Dataset, DatasetDict, Features, Value
 
-    first: dict[str, int] = {}
-    for row, text in enumerate(texts):
-        first.setdefault(text, row)
-    rows = list(range(len(texts)) if keep_repeats else first.values())
+    texts = list(texts)
+    rows = list(range(len(texts))) if keep_repeats else _distinct(texts, labels, set())
     features = Features({"text": Value("string")})
     if labels is not None:
-        features["label"] = class_label(labels)
-        if not keep_repeats:
-            require_one_label(texts, labels)
-        _say_left_out({"repeat a text": len(texts) - len(rows)}, len(texts))
-    parts = {}
+        features["label"] = class_label(labels, rows)
+    corpus = DatasetDict()
     for name, chosen in _cut(rows, seed).items():
         columns: dict[str, list[Any]] = {"text": [texts[row] for row in chosen]}
         if labels is not None:
             columns["label"] = [str(labels[row]) for row in chosen]
-        parts[name] = Dataset.from_dict(columns, features=features)
-    corpus = DatasetDict(parts)
-    require_classes(corpus)
+        corpus[name] = Dataset.from_dict(columns, features=features)
+    _check_classes(corpus)
     return corpus
 
 
@@ -72,17 +62,13 @@ def split_in_order(text: str) -> DatasetDict:
     This is how char-rnn, nanoGPT and others cut a running text, whose parts can't be shuffled. They
     keep no test split, and neither does this: a third cut would not compare with their numbers.
 
-    Returns:
-        A `DatasetDict` with `train` and `validation`, one row each.
-
-    Raises:
-        ValueError: the text is too short to have a tenth.
+    Each split is one row. A text too short to have a tenth is a `ValueError`.
     """
     from datasets import Dataset, DatasetDict
 
-    cut = len(text) * (SHARES - 1) // SHARES
-    if not text[:cut]:
-        raise ValueError(f"the text has {len(text)} characters; give at least {SHARES}")
+    cut = len(text) * 9 // 10
+    if not cut:
+        raise ValueError(f"the text has {len(text)} characters; give at least 10")
     parts = {"train": text[:cut], "validation": text[cut:]}
     return DatasetDict({name: Dataset.from_dict({"text": [part]}) for name, part in parts.items()})
 
@@ -90,15 +76,15 @@ def split_in_order(text: str) -> DatasetDict:
 def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
     """Train, validation and test of a source that comes with splits of its own.
 
-    Its test split is kept as it is, repeats and all, so that results compare with others'. Then
-    validation, train and any further split keep each text once and lose what an earlier one holds.
-    A single split is cut 80/10/10. Where validation or test is lacking, it is a tenth of train.
-    Rows whose text is blank are left out everywhere, and those of a text that a split other than
-    test gives two labels. How many labelled rows each split loses, and why, is printed.
+    Its test split is kept with its repeats, so that results compare with those of others. Then
+    validation, train and any further split keep each text once, without those that an earlier one
+    holds. A single split is cut 80/10/10. Where validation or test is missing, it is a tenth of
+    train. Rows whose text is blank or has two labels are left out. How many labelled rows each
+    split loses, and why, is printed.
 
     Raises:
         ValueError: there is no training split, a split would be empty, or the labels of the splits
-            don't fit together (see `require_classes`).
+            don't fit together.
     """
     from datasets import DatasetDict
 
@@ -106,120 +92,99 @@ def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
         parts = {"train": next(iter(parts.values()))}
     elif "train" not in parts:
         raise ValueError(f"the splits are {', '.join(parts)}: none of them is called 'train'")
-    seen: set[bytes] = set()
-    order = [*SPLITS, *(name for name in parts if name not in SPLITS)]
-    kept = {
-        name: _new_rows(name, parts[name], seen, keep_repeats=name == "test")
-        for name in ("test", "validation", "train", *order[len(SPLITS) :])
-        if name in parts
-    }
+    further = [name for name in parts if name not in SPLITS]
+    seen: set[str] = set()
+    kept = {}
+    for name in ("test", "validation", "train", *further):
+        if name in parts:
+            rows = parts[name]
+            labels = rows["label"][:] if "label" in rows.features else None
+            kept[name] = _distinct(rows["text"][:], labels, seen, name == "test", f"{name}: ")
     missing = [name for name in SPLITS if name not in parts]
     if len(missing) == 2:
-        kept.update(_cut(kept["train"], seed))
+        kept |= _cut(kept["train"], seed)
     elif missing:
-        rows = list(kept["train"])
-        random.Random(seed).shuffle(rows)
-        size = len(rows) // SHARES
-        kept[missing[0]], kept["train"] = rows[:size], sorted(rows[size:])
-    _require_rows({name: kept[name] for name in order})
-    corpus = DatasetDict(
-        {name: parts["train" if name in missing else name].select(kept[name]) for name in order}
-    )
-    require_classes(corpus)
+        shuffled = list(kept["train"])
+        random.Random(seed).shuffle(shuffled)
+        tenth = len(shuffled) // 10
+        kept[missing[0]], kept["train"] = shuffled[:tenth], sorted(shuffled[tenth:])
+    _require_rows(kept)
+    source = parts | dict.fromkeys(missing, parts["train"])
+    corpus = DatasetDict({name: source[name].select(kept[name]) for name in (*SPLITS, *further)})
+    _check_classes(corpus)
     return corpus
 
 
-def arrange_stream(parts: dict[str, IterableDataset]) -> IterableDatasetDict:
-    """As `arrange`, for rows that pass by once.
+def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
+    """The distinct texts that are in neither validation nor test of a corpus, in their order."""
+    held_out = {text for name in ("validation", "test") for text in corpus[name]["text"][:]}
+    return [text for text in dict.fromkeys(texts) if text not in held_out]
 
-    What lacks is taken out of train by a hash of the text, which keeps all copies of a text
-    together without remembering any. A split that the source itself made is passed on as it is.
 
-    Raises:
-        ValueError: there is no training split.
-    """
-    from datasets import IterableDatasetDict
-
-    if len(parts) == 1:
-        parts = {"train": next(iter(parts.values()))}
-    elif "train" not in parts:
-        raise ValueError(f"the splits are {', '.join(parts)}: none of them is called 'train'")
-    missing = [name for name in SPLITS if name not in parts]
-    share = {name: number for number, name in enumerate(missing)}
-    streams = dict(parts)
-    for name in missing:
-        streams[name] = parts["train"].filter(_in_share, fn_kwargs={"shares": [share[name]]})
-    rest = [number for number in range(SHARES) if number not in share.values()]
-    if missing:
-        streams["train"] = parts["train"].filter(_in_share, fn_kwargs={"shares": rest})
-    order = [*SPLITS, *(name for name in parts if name not in SPLITS)]
-    return IterableDatasetDict({name: streams[name] for name in order})
+def _distinct(
+    texts: Sequence[str | None],
+    labels: Sequence[Any] | None,
+    seen: set[str],
+    keep_repeats: bool = False,
+    where: str = "",
+) -> list[int]:
+    """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
+    label_of: dict[str, Any] = {}
+    kept, two_labels, blank = [], set(), 0
+    for row, text in enumerate(texts):
+        label = None if labels is None else labels[row]
+        if not text or not text.strip():
+            blank += 1
+        elif text not in seen:
+            if keep_repeats or text not in label_of:
+                kept.append(row)
+            elif label_of[text] != label:
+                two_labels.add(text)
+            label_of.setdefault(text, label)
+    seen.update(label_of)
+    kept = [row for row in kept if texts[row] not in two_labels]
+    if labels is not None:
+        two = sum(text in two_labels for text in texts)
+        repeats = len(texts) - len(kept) - blank - two
+        lost = {"have no text": blank, "repeat a text": repeats, "give a text two labels": two}
+        for reason, count in lost.items():
+            if count:
+                print(f"{where}{count} of {len(texts)} rows {reason} and are left out")
+    return kept
 
 
 def _cut(rows: Sequence[int], seed: int) -> dict[str, list[int]]:
     """Shuffle a copy and cut it 80/10/10."""
-    if not rows:
-        raise ValueError("the corpus is empty: there is no text to split; give at least 10 texts")
     shuffled = list(rows)
     random.Random(seed).shuffle(shuffled)
     first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-    parts = dict(
-        zip(SPLITS, (shuffled[:first], shuffled[first:second], shuffled[second:]), strict=True)
-    )
-    _require_rows(parts)
-    return parts
+    parts = (shuffled[:first], shuffled[first:second], shuffled[second:])
+    cut = dict(zip(SPLITS, parts, strict=True))
+    _require_rows(cut)
+    return cut
 
 
 def _require_rows(parts: dict[str, list[int]]) -> None:
-    empty = [name for name, rows in parts.items() if not rows]
-    if empty:
-        raise ValueError(
-            f"{sum(map(len, parts.values()))} texts are too few to split: {', '.join(empty)} would "
-            "be empty; give at least 10 texts"
-        )
+    if not any(parts.values()):
+        raise ValueError("the corpus is empty: there is no text to split; give at least 10 texts")
+    if not all(parts.values()):
+        raise ValueError(f"{sum(map(len, parts.values()))} texts are too few to split; give 10")
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
-
-
-def _new_rows(name: str, rows: Dataset, seen: set[bytes], keep_repeats: bool = False) -> list[int]:
-    """The rows with a text that was not seen before; digests, since the texts may not fit."""
-    labels = list(rows["label"]) if "label" in rows.features else None
-    kept: list[int] = []
-    own: dict[bytes, int] = {}  # where a text stands first
-    repeats: Counter[int] = Counter()  # of the row where the text stands first
-    contradicted: set[int] = set()
-    blank = row = 0
-    for batch in rows.select_columns("text").iter(batch_size=1000):
-        for text in batch["text"]:
-            if not text or not text.strip():
-                blank += 1
-            elif (digest := _digest(text)) not in seen:
-                first = own.setdefault(digest, row)
-                if keep_repeats or first == row:
-                    kept.append(row)
-                else:
-                    repeats[first] += 1
-                    if labels and labels[first] != labels[row]:
-                        contradicted.add(first)
-            row += 1
-    seen.update(own)
-    if contradicted:
-        kept = [row for row in kept if row not in contradicted]
-    if labels:
-        two = sum(1 + repeats[first] for first in contradicted)
-        repeated = row - blank - two - len(kept)
-        lost = {"have no text": blank, "repeat a text": repeated, "give a text two labels": two}
-        _say_left_out(lost, row, f"{name}: ")
-    return kept
-
-
-def _say_left_out(lost: dict[str, int], rows: int, before: str = "") -> None:
-    for reason, count in lost.items():
-        if count:
-            print(f"{before}{count} of {rows} rows {reason} and are left out")
-
-
-def _in_share(row: dict[str, Any], shares: list[int]) -> bool:
-    return _digest(row["text"])[0] % SHARES in shares
+def _check_classes(corpus: DatasetDict) -> None:
+    """Refuse labels that nothing can be learned from or judged by."""
+    if "label" not in corpus["train"].features:
+        return
+    names = check_labels(corpus["train"], " of train")
+    for name in ("validation", "test"):
+        theirs = check_labels(corpus[name], f" of {name}")
+        if theirs != names:
+            raise ValueError(
+                f"the classes of {name} are {theirs} and those of train {names}; give all splits "
+                "the same, in the same order"
+            )
+        for label in set(corpus[name]["label"][:]) - set(corpus["train"]["label"][:]):
+            raise ValueError(
+                f"the label {names[label]!r} occurs in {name} and not in train; give more "
+                "examples of it or leave it out"
+            )

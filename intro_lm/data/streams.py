@@ -4,42 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from intro_lm.data.batches import (
-    IGNORED,
-    epoch_generator,
-    fingerprint_of,
-    require_count,
-    token_stream,
-)
+from intro_lm.checks import require_count
+from intro_lm.data.batches import IGNORED, epoch_generator, fingerprint_of, token_stream
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
 
 
 @dataclass(frozen=True, eq=False)
 class StreamBatches:
-    """All texts one behind the other, in rows that go on from batch to batch.
+    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
 
     The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
     `length` tokens of every row: a recurrent model may carry its state from one batch to the next
     and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
-    target once an epoch; its input is the token before, which is a boundary where a text begins.
+    target once per epoch; its input is the token before, which is a boundary where a text begins.
     What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
-    puts the texts, never their parts, in an order that depends on `seed` and epoch alone.
+    orders the texts, never their parts.
 
     Args:
         stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
-        starts: (texts + 1,) where in `stream` the boundary before each text stands, and the last.
+        starts: (texts + 1,) indices of the boundaries in `stream`.
         batch_size: rows B.
         length: tokens T of each row in a batch; the last batch may be narrower.
         shuffle: the texts in a new order each epoch, or as given.
         seed: which orders.
-        carries_state: whether a recurrent model is to read each batch from the state that the
-            batch before left it in. Off, it begins every batch at zeros: what that costs is what
-            carrying is worth.
+        carries_state: whether a recurrent model reads each batch from the state that the batch
+            before left it in. Otherwise it begins every batch at zeros, which shows what carrying
+            is worth.
     """
 
     stream: Tensor
@@ -51,8 +47,7 @@ class StreamBatches:
     carries_state: bool = True
 
     def __post_init__(self) -> None:
-        require_count("batch_size", self.batch_size)
-        require_count("length", self.length)
+        require_count(batch_size=self.batch_size, length=self.length)
         if self._columns() < self.length:
             raise ValueError(
                 f"the stream has {len(self.stream) - 1} tokens, too few for one batch of "
@@ -62,57 +57,40 @@ class StreamBatches:
 
     @classmethod
     def from_texts(
-        cls,
-        vocabulary: AnyVocabulary,
-        texts: Sequence[str],
-        batch_size: int = 32,
-        length: int = 64,
-        shuffle: bool = True,
-        seed: int = 0,
+        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
     ) -> StreamBatches:
-        """Encode the texts.
-
-        Raises:
-            ValueError: there are no texts, one can't be encoded, an argument is no count, or the
-                texts are shorter than one batch.
-        """
-        return cls(*token_stream(vocabulary, texts), batch_size, length, shuffle, seed)
+        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
+        return cls(*token_stream(vocabulary, texts), *order, **named)
 
     def __len__(self) -> int:
-        """WindowBatches in an epoch."""
         return -(-self._columns() // self.length)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch as (inputs, targets), both (B, T), from batch `start` on."""
+        """Inputs and targets are both (B, T)."""
         device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
-        sizes = self.starts.diff()
-        order = torch.arange(len(sizes))
+        lengths = self.starts.diff()
+        order = torch.arange(len(lengths))
         if self.shuffle:
-            generator = epoch_generator(self.seed, number)
-            order = torch.randperm(len(sizes), generator=generator)
-        ends = sizes[order].cumsum(0)
-        # How far each text is moved from where it comes to stand, to where it stands in `stream`.
-        distances = (self.starts[order] - (ends - sizes[order])).to(device)
+            order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
+        ends = lengths[order].cumsum(0)  # where in the epoch each text ends
+        # How far each text is moved, from its index in the epoch to that in `stream`.
+        distances = (self.starts[order] - (ends - lengths[order])).to(device)
         ends = ends.to(device)
         row_starts = torch.arange(self.batch_size, device=device).unsqueeze(1) * columns  # (B, 1)
         for first in range(start * self.length, columns, self.length):
             across = torch.arange(first, min(first + self.length, columns), device=device)  # (T,)
-            place = row_starts + across  # (B, T), in the epoch's order
-            inside = place < tokens
-            place = place.clamp(max=tokens - 1)
-            place = place + distances[torch.searchsorted(ends, place, right=True)]
-            inputs, targets = self.stream[place].long(), self.stream[place + 1].long()
+            index = row_starts + across  # (B, T), in the epoch's order
+            inside = index < tokens
+            index = index.clamp(max=tokens - 1)
+            index = index + distances[torch.searchsorted(ends, index, right=True)]
+            inputs, targets = self.stream[index].long(), self.stream[index + 1].long()
             yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
 
     def to(self, device: torch.device | str) -> StreamBatches:
-        """The same batches, resident on `device`."""
         return replace(self, stream=self.stream.to(device))
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run knows that it is its own."""
-        settings = f"streams {self.batch_size} {self.length} {self.shuffle} {self.seed}"
-        settings += "" if self.carries_state else " reset"
-        return fingerprint_of(settings, self.stream)
+        return fingerprint_of(self)
 
     def _columns(self) -> int:
         """Tokens of each row in an epoch."""
