@@ -3,9 +3,8 @@
 from intro_lm.data.batches import IGNORED, Batches, WindowBatches, context_windows
 from intro_lm.data.bundled import names, unlabelled_names
 from intro_lm.data.catalogue import available, describe, load, running_text, texts
-from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.files import load_file
-from intro_lm.data.hub import load_hub
+from intro_lm.data.hub import DatasetUnavailableError, load_hub
 from intro_lm.data.labels import class_names, few_labels, labelled_batches
 from intro_lm.data.sequences import LabelledBatches, PaddedBatches
 from intro_lm.data.splits import split, split_in_order, without_held_out

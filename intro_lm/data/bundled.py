@@ -25,10 +25,9 @@ def names(kind: str = "given") -> list[str]:
 def name_origins() -> tuple[list[str], list[str]]:
     """Names listed under one origin only, and their language, in alphabetical order.
 
-    Given and family names, of the 14 languages (countries left aside) that have most such names:
-    Croatian, Dutch, English, Finnish, French, German, Icelandic, Indonesian, Italian, Polish,
-    Slovak, Spanish, Turkish and Zulu. A name that is in a second list, even a country's, is left
-    out. The label says which list has the name, and nothing about any person.
+    They are given and family names of the 14 languages that have most such names. A name that is in
+    a second list, even a country's, is left out. The label says which list has the name, and
+    nothing about any person.
     """
     origins = defaultdict(set)
     for row in _rows():
@@ -41,10 +40,7 @@ def name_origins() -> tuple[list[str], list[str]]:
 
 
 def unlabelled_names() -> list[str]:
-    """All bundled names, given and family, but those of name-origins' validation and test splits.
-
-    To pretrain on before `name-origins` is learned: it holds no name that this is measured on.
-    """
+    """All bundled names but those that name-origins validates and tests on, to pretrain on."""
     texts, labels = name_origins()
     every_name = sorted({row["name"] for row in _rows()})
     return without_held_out(every_name, split(texts, labels=labels))

@@ -1,24 +1,18 @@
-"""Every dataset by name: source, licence, checksum, and how to load it.
+"""Every dataset by name: source, licence, and how to load it.
 
-`load(name)` gives a `datasets.DatasetDict` with the splits `train`, `validation` and `test` and a
-`text` column, and where the dataset is labelled a `ClassLabel` column `label`. Bundled datasets
-need no network. Single files are fetched once into the folder that `INTRO_LM_CACHE` names (by
-default the user's cache folder). Datasets of the Hugging Face Hub go where `HF_HOME` says, come
-from where `HF_ENDPOINT` says, and with `HF_HUB_OFFLINE=1` are only looked for on the disk. Each is
-pinned to a revision, but for `yelp-polarity`: no revision of it is known for certain.
+Bundled datasets need no network. The others are fetched once (see `hub.py`), each pinned by a
+checksum or a revision, but for `yelp-polarity`: no revision of it is known for certain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intro_lm.data.bundled import name_origins, names, python_reference, unlabelled_names
-from intro_lm.data.downloads import Download
-from intro_lm.data.files import articles, read_lines, read_text, speeches
-from intro_lm.data.hub import Repository, as_streams, load_repository
+from intro_lm.data.files import articles, read_text, speeches
+from intro_lm.data.hub import Download, Repository, load_repository, problem_of
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:
@@ -27,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset: bundled `texts`, with `labels` or without, a `download` or a `repository`."""
+    """One dataset: bundled `texts`, with `labels` or without, or a file or repository to fetch."""
 
     summary: str
     size: str
@@ -35,9 +29,7 @@ class Entry:
     source: str = ""  # of what isn't on the Hub
     texts: Callable[[], list[str]] | None = None
     labels: Callable[[], list[str]] | None = None
-    download: Download | None = None
-    read: Callable[[Path], list[str]] = read_lines
-    repository: Repository | None = None
+    origin: Download | Repository | None = None
 
 
 FAKER = "bundled; compiled from the person providers of faker"
@@ -63,45 +55,45 @@ CATALOGUE: dict[str, Entry] = {
         texts=python_reference),
     "makemore-names": Entry(
         "the 32,033 names of the makemore lectures",
-        "0.2 MB", "MIT", "github.com/karpathy/makemore", download=Download(
+        "0.2 MB", "MIT", "github.com/karpathy/makemore", origin=Download(
             f"{KARPATHY}/makemore/master/names.txt",
             "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
             "makemore-names.txt")),
     "tiny-shakespeare": Entry(
         "40,000 lines of Shakespeare, one text per speech",
-        "1.1 MB", "public domain", "github.com/karpathy/char-rnn", read=speeches, download=Download(
+        "1.1 MB", "public domain", "github.com/karpathy/char-rnn", origin=Download(
             f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt",
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-            "tiny-shakespeare.txt")),
+            "tiny-shakespeare.txt", speeches)),
     "rotten-tomatoes": Entry(
         "sentences of film reviews, positive or negative (Pang and Lee 2005)",
-        "10,662 rows", "not stated", repository=Repository(
+        "10,662 rows", "not stated", origin=Repository(
             "cornell-movie-review-data/rotten_tomatoes",
             "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", label="label")),
     "ag-news": Entry(
         "titles and first lines of news, 4 topics (Zhang et al. 2015)",
-        "127,600 rows", "for research, not commercial", repository=Repository(
+        "127,600 rows", "for research, not commercial", origin=Repository(
             "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label")),
     "yelp-polarity": Entry(
         "reviews of businesses, positive or negative (Zhang et al. 2015); not pinned",
-        "598,000 rows", "Yelp dataset licence", repository=Repository(
+        "598,000 rows", "Yelp dataset licence", origin=Repository(
             "fancyzhx/yelp_polarity", label="label")),
     "imdb": Entry(
         "film reviews, positive or negative; `unsupervised` to pretrain on (Maas et al. 2011)",
-        "100,000 rows", "not stated", repository=Repository(
+        "100,000 rows", "not stated", origin=Repository(
             "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label")),
     "enron-spam": Entry(
         "mail, ham or spam (Metsis et al. 2006)",
-        "33,716 rows", "not stated", repository=Repository(
+        "33,716 rows", "not stated", origin=Repository(
             "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text")),
     "wikitext-2": Entry(
         "articles of Wikipedia, one text per article (Merity et al. 2016)",
-        "13 MB", "CC BY-SA 3.0", repository=Repository(
+        "13 MB", "CC BY-SA 3.0", origin=Repository(
             "Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3",
             folder="wikitext-2-raw-v1", regroup=articles)),
     "tiny-stories": Entry(
         "short stories in a small child's words, made by GPT (Eldan and Li 2023)",
-        "2 GB, better streamed", "CDLA-Sharing-1.0", repository=Repository(
+        "2 GB, better streamed", "CDLA-Sharing-1.0", origin=Repository(
             "roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
 }
 # fmt: on
@@ -124,11 +116,16 @@ def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDataset
         KeyError: `name` is not in the catalogue.
         DatasetUnavailableError: it has to be downloaded and can't be.
     """
+    from datasets import DatasetDict, IterableDatasetDict
+
     entry = _entry(name)
-    if entry.repository:
-        return load_repository(entry.repository, name, streaming)
-    corpus = split(texts(name), labels=entry.labels() if entry.labels else None)
-    return as_streams(corpus) if streaming else corpus
+    if isinstance(entry.origin, Repository):
+        corpus = load_repository(entry.origin, name, streaming)
+    else:
+        corpus = split(texts(name), labels=entry.labels() if entry.labels else None)
+    if streaming and isinstance(corpus, DatasetDict):
+        return IterableDatasetDict({k: rows.to_iterable_dataset() for k, rows in corpus.items()})
+    return corpus
 
 
 def texts(name: str) -> list[str]:
@@ -139,8 +136,8 @@ def texts(name: str) -> list[str]:
     entry = _entry(name)
     if entry.texts:
         return entry.texts()
-    if entry.download:
-        return entry.read(entry.download.fetch(name))
+    if isinstance(entry.origin, Download):
+        return entry.origin.read(entry.origin.fetch(name))
     return [text for rows in load(name).values() for text in rows["text"][:]]
 
 
@@ -149,27 +146,28 @@ def running_text(name: str) -> str:
 
     For models that read on from text to text: `load` shuffles the texts and drops the repeats.
     """
-    entry = _entry(name)
-    if entry.download:
-        return read_text(entry.download.fetch(name)).replace("\r\n", "\n")
-    return "\n\n".join(texts(name))
+    origin = _entry(name).origin
+    return (
+        read_text(origin.fetch(name)) if isinstance(origin, Download) else "\n\n".join(texts(name))
+    )
 
 
 def available(name: str) -> bool:
     """Whether `load(name)` can work: bundled, cached, or its server answers (within 3 seconds)."""
-    origin = _entry(name).download or _entry(name).repository
-    return origin is None or origin.cached() or origin.problem() is None
+    origin = _entry(name).origin
+    return origin is None or origin.cached() or problem_of(origin.ask) is None
 
 
 def describe() -> list[dict[str, str]]:
     """One row per dataset: name, summary, size, licence, source, and whether it is here already."""
     rows = []
     for name, entry in CATALOGUE.items():
-        origin = entry.download or entry.repository
-        here = "yes" if origin is None or origin.cached() else "no"
-        source = f"Hub: {entry.repository.path}" if entry.repository else entry.source
-        about = {"summary": entry.summary, "size": entry.size, "licence": entry.licence}
-        rows.append({"name": name, **about, "source": source, "here": here})
+        about = {"name": name, "summary": entry.summary, "size": entry.size}
+        about |= {"licence": entry.licence, "source": entry.source}
+        if isinstance(entry.origin, Repository):
+            about["source"] = f"Hub: {entry.origin.path}"
+        here = entry.origin is None or entry.origin.cached()
+        rows.append(about | {"here": "yes" if here else "no"})
     return rows
 
 

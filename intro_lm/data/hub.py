@@ -1,36 +1,82 @@
-"""Datasets of the Hugging Face Hub: fetched once, checked each time they are read.
+"""Datasets from the network: fetched once, checked each time they are read.
 
-The Hub's own client keeps them and heeds `HF_ENDPOINT` (another server), `HF_HOME` (where data is
-kept) and `HF_HUB_OFFLINE` (ask nobody).
+Single files come through `pooch` into the folder that `INTRO_LM_CACHE` names, by default the user's
+cache folder. The Hugging Face Hub's own client keeps what comes from there; it heeds `HF_ENDPOINT`
+(another server), `HF_HOME` (where data is kept) and `HF_HUB_OFFLINE` (ask nobody).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from intro_lm.data.downloads import (
-    PROBE_SECONDS,
-    DatasetUnavailableError,
-    first_line,
-    problem_in_time,
-)
-from intro_lm.data.labels import class_label
+import pooch
+import requests
+
+from intro_lm.data.files import read_lines
 from intro_lm.data.splits import arrange
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
 T = TypeVar("T")
+PROBE_SECONDS = 3.0  # how long the network may take to answer before it counts as absent
 
 # Read by the Hub's client when it is imported: a silent connection is given up after 4 seconds, and
 # files come by plain HTTP, since its other way of fetching them heeds no time-out.
 os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "4")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+
+class DatasetUnavailableError(OSError):
+    """A dataset is not in the cache and can't be had over the network."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file on the web: its address, its SHA-256, its name in the cache, and how it is read."""
+
+    address: str
+    sha256: str
+    filename: str
+    read: Callable[[Path], list[str]] = read_lines
+
+    @property
+    def path(self) -> Path:
+        cache = os.environ.get("INTRO_LM_CACHE") or pooch.os_cache("intro_lm")
+        return Path(cache).expanduser() / self.filename
+
+    @property
+    def remedy(self) -> str:
+        return (
+            f"put the file with the SHA-256 {self.sha256} there as {self.path} (INTRO_LM_CACHE "
+            "names another folder)"
+        )
+
+    def cached(self) -> bool:
+        return self.path.is_file() and pooch.file_hash(str(self.path)) == self.sha256
+
+    def ask(self) -> None:
+        response = requests.head(self.address, timeout=PROBE_SECONDS, allow_redirects=True)
+        response.raise_for_status()
+
+    def fetch(self, name: str) -> Path:
+        """The path of the file, fetched first if the cache doesn't hold it whole."""
+
+        def get() -> None:
+            pooch.get_logger().setLevel("WARNING")  # it would print where on this machine it goes
+            downloader = pooch.HTTPDownloader(progressbar=True, timeout=PROBE_SECONDS)
+            where = {"fname": self.filename, "path": self.path.parent}
+            pooch.retrieve(self.address, self.sha256, **where, downloader=downloader)
+
+        if not self.cached():
+            _reach(self, name, get)
+        return self.path
 
 
 @dataclass(frozen=True)
@@ -48,31 +94,59 @@ class Repository:
     label: str | None = None
     folder: str | None = None
     regroup: Callable[[Iterable[str]], Iterator[str]] | None = None
+    remedy = (
+        "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a folder that holds "
+        "the dataset"
+    )
+
+    @property
+    def address(self) -> str:
+        return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/datasets/{self.path}"
 
     def cached(self) -> bool:
-        """Whether the dataset was fetched before, whole."""
-        from huggingface_hub import get_cached_repo_tree
-        from huggingface_hub.errors import CachedRepoTreeNotFoundError, LocalEntryNotFoundError
+        from huggingface_hub import errors, get_cached_repo_tree
 
         try:
             # A snapshot counts as whole only where the list of the revision's files is there too.
             get_cached_repo_tree(self.path, repo_type="dataset", revision=self.revision)
-            _snapshot(self, local_files_only=True)
-        except (LocalEntryNotFoundError, CachedRepoTreeNotFoundError):
+            self._snapshot(local_files_only=True)
+        except (errors.LocalEntryNotFoundError, errors.CachedRepoTreeNotFoundError):
             return False
         return True
 
-    def problem(self) -> str | None:
-        """None if the Hub answers for the dataset in time, else what is wrong."""
-        from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+    def ask(self) -> None:
+        from huggingface_hub import HfApi
 
-        def ask() -> None:
-            info = HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
-            file = info.siblings[0].rfilename if info.siblings else "README.md"
-            url = hf_hub_url(self.path, file, repo_type="dataset", revision=info.sha)
-            get_hf_file_metadata(url, timeout=PROBE_SECONDS)  # files may come another way
+        HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
 
-        return problem_in_time(ask)
+    def fetch(self, name: str) -> Path:
+        """The folder of the dataset's files, fetched if they are not here or damaged."""
+
+        def get() -> Path:
+            for _ in range(2):  # what is damaged is fetched once more
+                folder = self._snapshot()
+                if not _remove_damaged(folder):
+                    return folder
+            raise OSError("its files came damaged: their hashes differ")
+
+        if self.cached() and not _remove_damaged(folder := self._snapshot(local_files_only=True)):
+            return folder
+        return _reach(self, name, get)
+
+    def _snapshot(self, local_files_only: bool = False) -> Path:
+        from huggingface_hub import snapshot_download
+        from tqdm import tqdm
+
+        folder = snapshot_download(
+            self.path,
+            repo_type="dataset",
+            revision=self.revision,
+            allow_patterns=f"{self.folder}/*" if self.folder else None,
+            etag_timeout=4,
+            tqdm_class=tqdm,  # the Hub's own bar is not shown in notebooks
+            local_files_only=local_files_only,
+        )
+        return Path(folder)
 
 
 def load_hub(
@@ -89,107 +163,86 @@ def load_hub(
     Args:
         path: `"owner/name"`.
         config: which part, where a dataset has several.
-        text: the column with the texts.
-        label: the column with the labels, if any.
+        text, label: the columns with the texts and, if any, the labels.
         revision: a commit; by default the newest when it is first fetched.
-        streaming: read rows over the network as they are asked for, and keep nothing.
-
-    Returns:
-        A `DatasetDict` with a column `text` and, where asked for, a `ClassLabel` column `label`.
-        When streaming, an `IterableDatasetDict` with the splits, rows and labels of the source.
+        streaming: give an `IterableDatasetDict` with the splits, rows and labels of the source,
+            which reads rows over the network as they are asked for, and keeps nothing.
 
     Raises:
-        ValueError: `path` is not `owner/name`, a column is missing or isn't text, or as `split`.
+        ValueError: a column is missing or isn't text, or as `split`.
         DatasetUnavailableError: it is not in the cache and can't be fetched.
     """
-    if path.count("/") != 1 or not all(path.split("/")):
-        raise ValueError(f"the dataset is {path!r}; it must be 'owner/name'")
     return load_repository(Repository(path, revision, config, text, label), path, streaming)
 
 
 def load_repository(
     repository: Repository, name: str, streaming: bool = False
 ) -> DatasetDict | IterableDatasetDict:
-    """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`."""
+    """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`.
 
-    def read(path: str, **source: str | None) -> IterableDatasetDict:
+    Rows that are regrouped come in a `DatasetDict` even when streaming.
+    """
+
+    def read(path: str, revision: str | None = None) -> IterableDatasetDict:
         import datasets  # not before it is needed: it takes its time
 
         datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
         # As a stream in any case: otherwise `datasets` keeps a second copy, which nothing checks.
-        return datasets.load_dataset(
-            path, repository.config, data_dir=repository.folder, streaming=True, **source
-        )
+        options = {"data_dir": repository.folder, "revision": revision, "streaming": True}
+        return datasets.load_dataset(path, repository.config, **options)
 
-    row_by_row = streaming and not repository.regroup  # regrouping takes a text's rows together
-    if row_by_row and not repository.cached():
-        revision = repository.revision
-        streams = _reach(repository, name, lambda: read(repository.path, revision=revision))
+    streaming = streaming and not repository.regroup
+    if streaming and not repository.cached():
+        streams = _reach(repository, name, lambda: read(repository.path, repository.revision))
     else:
-        streams = read(str(_fetch(repository, name)))
+        streams = read(str(repository.fetch(name)))
     for split, rows in streams.items():
         streams[split] = _our_columns(repository, rows)
-    if row_by_row:
+    if streaming:
         return streams
-    corpus = arrange(_with_classes({str(s): _table(repository, streams[s]) for s in streams}))
-    return as_streams(corpus) if streaming else corpus
+    return arrange({str(split): _table(repository, rows) for split, rows in streams.items()})
 
 
-def as_streams(corpus: DatasetDict) -> IterableDatasetDict:
-    """The same splits, read row by row."""
-    from datasets import IterableDatasetDict
+def problem_of(ask: Callable[[], None]) -> str | None:
+    """None if `ask` returns in time, else its error, or that no answer came.
 
-    return IterableDatasetDict({name: rows.to_iterable_dataset() for name, rows in corpus.items()})
+    The question is asked on a daemon thread, because looking up a host name obeys no time-out.
+    """
+    answer: list[str | None] = [f"no answer within {PROBE_SECONDS:.0f} seconds"]
+
+    def run() -> None:
+        try:
+            ask()
+            answer[0] = None
+        except Exception as error:  # whatever went wrong, the answer is no
+            answer[0] = _first_line(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    return answer[0]
 
 
-def _fetch(repository: Repository, name: str) -> Path:
-    """The folder of the dataset's files, fetched if they are not here or damaged."""
-    if repository.cached() and not _remove_damaged(folder := _snapshot(repository, True)):
-        return folder
-    for _ in range(2):  # what comes damaged is fetched once more
-        folder = _reach(repository, name, lambda: _snapshot(repository, False))
-        if not _remove_damaged(folder):
-            return folder
-    raise _unavailable(repository, name, "its files came damaged: their hashes differ")
-
-
-def _reach(repository: Repository, name: str, ask: Callable[[], T]) -> T:
-    """What `ask` returns, if the Hub answers; whatever goes wrong becomes one clear error."""
-    problem = repository.problem()
+def _reach(origin: Download | Repository, name: str, get: Callable[[], T]) -> T:
+    """What `get` returns, if the server answers; whatever goes wrong becomes one clear error."""
+    problem = problem_of(origin.ask)
     if problem is None:
         try:
-            return ask()
-        except Exception as error:  # the client raises errors of many kinds
-            problem = first_line(error)
-    raise _unavailable(repository, name, problem)
-
-
-def _unavailable(repository: Repository, name: str, problem: str) -> DatasetUnavailableError:
-    from huggingface_hub import constants
-
-    instead = "names" if repository.label is None else "name-origins"
-    return DatasetUnavailableError(
-        f"the dataset {name!r} could not be fetched from {constants.ENDPOINT}/datasets/"
-        f"{repository.path} ({problem}). Check the network or proxy and the disk, unset "
-        "HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a folder that holds the "
-        f"dataset; the bundled dataset {instead!r} needs no download"
+            return get()
+        except Exception as error:  # the clients raise errors of many kinds
+            problem = _first_line(error)
+    raise DatasetUnavailableError(
+        f"the dataset {name!r} could not be fetched from {origin.address} ({problem}). Check the "
+        f"network or proxy and the disk, or {origin.remedy}; the bundled datasets 'names' and "
+        "'name-origins' need no download"
     )
 
 
-def _snapshot(repository: Repository, local_files_only: bool) -> Path:
-    from huggingface_hub import snapshot_download
-    from tqdm import tqdm
-
-    folder = snapshot_download(
-        repository.path,
-        repo_type="dataset",
-        revision=repository.revision,
-        allow_patterns=f"{repository.folder}/*" if repository.folder else None,
-        etag_timeout=4,
-        tqdm_class=tqdm,  # the Hub's own bar is not shown in notebooks
-        local_files_only=local_files_only,
-    )
-    return Path(folder)
+def _first_line(error: BaseException) -> str:
+    """An error, or what it came from, as one short line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:200]
 
 
 def _remove_damaged(folder: Path) -> bool:
@@ -210,14 +263,7 @@ def _remove_damaged(folder: Path) -> bool:
 
 def _our_columns(repository: Repository, rows: IterableDataset) -> IterableDataset:
     """The rows with the columns `text` and perhaps `label`."""
-    wanted = {repository.text: "text"}
-    if repository.label is not None:
-        wanted[repository.label] = "label"
-    for column in wanted:
-        if rows.column_names and column not in rows.column_names:
-            raise ValueError(
-                f"{repository.path} has no column {column!r}; it has {', '.join(rows.column_names)}"
-            )
+    wanted = {repository.text: "text"} | ({repository.label: "label"} if repository.label else {})
     # A stream refuses to rename a column to its own name.
     renamed = {old: new for old, new in wanted.items() if old != new}
     return rows.select_columns(list(wanted)).rename_columns(renamed)
@@ -230,29 +276,6 @@ def _table(repository: Repository, rows: IterableDataset) -> Dataset:
 
     batches = list(rows.with_format("arrow").iter(batch_size=10_000))
     table = pyarrow.concat_tables(batches, promote_options="default")
-    if table.schema.field("text").type not in (pyarrow.string(), pyarrow.large_string()):
-        raise ValueError(
-            f"the column {repository.text!r} of {repository.path} is not text; name another"
-        )
     if repository.regroup:
         return Dataset.from_dict({"text": list(repository.regroup(table["text"].to_pylist()))})
     return Dataset(table, DatasetInfo(features=rows.features))
-
-
-def _with_classes(parts: dict[str, Dataset]) -> dict[str, Dataset]:
-    """The labels, if any, as a `ClassLabel`, the same in every split; -1 is a missing one."""
-    from datasets import ClassLabel
-
-    feature = next(iter(parts.values())).features.get("label")
-    if feature is None or isinstance(feature, ClassLabel):
-        return parts
-    every = [label for rows in parts.values() for label in rows["label"][:]]
-    known = [label for label in every if label not in (None, "", -1)]
-    classes = class_label(known, range(len(known)))
-    id_of = {label: classes.str2int(str(label)) for label in set(known)}
-    return {
-        split: rows.remove_columns("label").add_column(
-            "label", [id_of.get(label, -1) for label in rows["label"][:]], feature=classes
-        )
-        for split, rows in parts.items()
-    }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-from intro_lm.data.labels import check_labels, class_label
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -16,53 +14,46 @@ SPLITS = ("train", "validation", "test")
 
 
 def split(
-    texts: Sequence[str],
+    texts: Iterable[str],
     seed: int = SPLIT_SEED,
     *,
-    labels: Sequence[str | int] | None = None,
+    labels: Iterable[str | int] | None = None,
     keep_repeats: bool = False,
 ) -> DatasetDict:
     """Shuffle a copy of the texts and split it 80/10/10 into train, validation and test.
 
-    The result depends on the arguments and nothing else. Blank texts are left out, and a repeated
-    text is kept once, since in two splits it would be tested on what it was trained on. With
-    labels, texts that have two of them are left out too, and what is lost is printed.
+    Blank texts are left out, and a repeated text is kept once, since in two splits it would be
+    tested on what it was trained on. With labels, texts that have two of them are left out too,
+    and what is lost is printed.
 
     Args:
         texts: what to split.
         seed: which shuffle.
         labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
             names are the sorted labels.
-        keep_repeats: keep every text, to compare with numbers of others; the splits then leak.
+        keep_repeats: to compare with numbers of others; the splits then leak.
 
     Raises:
-        ValueError: there are no texts, a split would be empty, or a label is missing, of another
-            type than the rest or not in the training split.
+        ValueError: there are fewer than about 10 texts, or a label is missing, of another type
+            than the rest or not in the training split.
     """
-    from datasets import Dataset, DatasetDict, Features, Value
+    from datasets import Dataset
 
-    texts = list(texts)
-    rows = list(range(len(texts))) if keep_repeats else _distinct(texts, labels, set())
-    features = Features({"text": Value("string")})
-    if labels is not None:
-        features["label"] = class_label(labels, rows)
-    corpus = DatasetDict()
-    for name, chosen in _cut(rows, seed).items():
-        columns: dict[str, list[Any]] = {"text": [texts[row] for row in chosen]}
-        if labels is not None:
-            columns["label"] = [str(labels[row]) for row in chosen]
-        corpus[name] = Dataset.from_dict(columns, features=features)
-    _check_classes(corpus)
-    return corpus
+    columns = {"text": list(texts)} | ({} if labels is None else {"label": list(labels)})
+    try:
+        rows = Dataset.from_dict(columns)
+    except (TypeError, ValueError) as error:  # pyarrow's, of mixed types and of half characters
+        raise ValueError(
+            f"each text must be a string, the labels all strings or all whole numbers: {error}"
+        ) from None
+    return arrange({"train": rows}, seed, keep_repeats)
 
 
 def split_in_order(text: str) -> DatasetDict:
-    """The first nine tenths of one text to train on, the last tenth for validation.
+    """The first nine tenths of one text to train on, the last tenth for validation, a row each.
 
     This is how char-rnn, nanoGPT and others cut a running text, whose parts can't be shuffled. They
     keep no test split, and neither does this: a third cut would not compare with their numbers.
-
-    Each split is one row. A text too short to have a tenth is a `ValueError`.
     """
     from datasets import Dataset, DatasetDict
 
@@ -73,46 +64,50 @@ def split_in_order(text: str) -> DatasetDict:
     return DatasetDict({name: Dataset.from_dict({"text": [part]}) for name, part in parts.items()})
 
 
-def arrange(parts: dict[str, Dataset], seed: int = SPLIT_SEED) -> DatasetDict:
+def arrange(
+    parts: dict[str, Dataset], seed: int = SPLIT_SEED, keep_repeats: bool = False
+) -> DatasetDict:
     """Train, validation and test of a source that comes with splits of its own.
 
     Its test split is kept with its repeats, so that results compare with those of others. Then
     validation, train and any further split keep each text once, without those that an earlier one
     holds. A single split is cut 80/10/10. Where validation or test is missing, it is a tenth of
-    train. Rows whose text is blank or has two labels are left out. How many labelled rows each
-    split loses, and why, is printed.
-
-    Raises:
-        ValueError: there is no training split, a split would be empty, or the labels of the splits
-            don't fit together.
+    train. Rows whose text is blank or has two labels are left out, and with labels that is printed.
     """
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
 
-    if len(parts) == 1:
+    single = len(parts) == 1
+    if single:
         parts = {"train": next(iter(parts.values()))}
     elif "train" not in parts:
         raise ValueError(f"the splits are {', '.join(parts)}: none of them is called 'train'")
+    parts = _with_classes(parts)
     further = [name for name in parts if name not in SPLITS]
+    missing = [name for name in SPLITS if name not in parts]
     seen: set[str] = set()
     kept = {}
     for name in ("test", "validation", "train", *further):
         if name in parts:
-            rows = parts[name]
-            labels = rows["label"][:] if "label" in rows.features else None
-            kept[name] = _distinct(rows["text"][:], labels, seen, name == "test", f"{name}: ")
-    missing = [name for name in SPLITS if name not in parts]
-    if len(missing) == 2:
-        kept |= _cut(kept["train"], seed)
-    elif missing:
+            where = "" if single else f"{name}: "
+            kept[name] = _distinct(parts[name], seen, keep_repeats or name == "test", where)
+    count = sum(map(len, kept.values()))
+    if missing:
         shuffled = list(kept["train"])
         random.Random(seed).shuffle(shuffled)
+        first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
         tenth = len(shuffled) // 10
-        kept[missing[0]], kept["train"] = shuffled[:tenth], sorted(shuffled[tenth:])
-    _require_rows(kept)
-    source = parts | dict.fromkeys(missing, parts["train"])
-    corpus = DatasetDict({name: source[name].select(kept[name]) for name in (*SPLITS, *further)})
-    _check_classes(corpus)
-    return corpus
+        if len(missing) == 2:
+            cut = (shuffled[:first], shuffled[first:second], shuffled[second:])
+            kept |= zip(SPLITS, cut, strict=True)
+        else:
+            kept |= {missing[0]: shuffled[:tenth], "train": sorted(shuffled[tenth:])}
+    if not all(kept.values()):
+        raise ValueError(f"the corpus has {count} texts, too few to split; give at least 10")
+    parts |= dict.fromkeys(missing, parts["train"])
+    _check_labels(parts, kept)
+    names = (*SPLITS, *further)  # Dataset(table) is a compact copy, quicker to read than a view
+    tables = {name: parts[name].with_format("arrow").select(kept[name])[:] for name in names}
+    return DatasetDict({name: Dataset(table) for name, table in tables.items()})
 
 
 def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
@@ -121,18 +116,15 @@ def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text not in held_out]
 
 
-def _distinct(
-    texts: Sequence[str | None],
-    labels: Sequence[Any] | None,
-    seen: set[str],
-    keep_repeats: bool = False,
-    where: str = "",
-) -> list[int]:
+def _distinct(rows: Dataset, seen: set[str], keep_repeats: bool, where: str) -> list[int]:
     """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
-    label_of: dict[str, Any] = {}
+    if rows.features["text"].dtype not in ("string", "large_string", "null"):
+        raise ValueError(f"the column of texts is {rows.features['text']}, not text; name another")
+    texts: Sequence[str | None] = rows["text"][:]
+    labels = rows["label"][:] if "label" in rows.features else [None] * len(texts)
+    label_of: dict[str, int | None] = {}
     kept, two_labels, blank = [], set(), 0
-    for row, text in enumerate(texts):
-        label = None if labels is None else labels[row]
+    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
         if not text or not text.strip():
             blank += 1
         elif text not in seen:
@@ -143,48 +135,56 @@ def _distinct(
             label_of.setdefault(text, label)
     seen.update(label_of)
     kept = [row for row in kept if texts[row] not in two_labels]
-    if labels is not None:
-        two = sum(text in two_labels for text in texts)
-        repeats = len(texts) - len(kept) - blank - two
-        lost = {"have no text": blank, "repeat a text": repeats, "give a text two labels": two}
-        for reason, count in lost.items():
-            if count:
-                print(f"{where}{count} of {len(texts)} rows {reason} and are left out")
+    two = sum(text in two_labels for text in texts)
+    repeats = len(texts) - len(kept) - blank - two
+    lost = {"have no text": blank, "repeat a text": repeats, "give a text two labels": two}
+    for reason, count in lost.items():
+        if count and "label" in rows.features:
+            print(f"{where}{count} of {len(texts)} rows {reason} and are left out")
     return kept
 
 
-def _cut(rows: Sequence[int], seed: int) -> dict[str, list[int]]:
-    """Shuffle a copy and cut it 80/10/10."""
-    shuffled = list(rows)
-    random.Random(seed).shuffle(shuffled)
-    first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-    parts = (shuffled[:first], shuffled[first:second], shuffled[second:])
-    cut = dict(zip(SPLITS, parts, strict=True))
-    _require_rows(cut)
-    return cut
+def _with_classes(parts: dict[str, Dataset]) -> dict[str, Dataset]:
+    """The labels, if any, as a `ClassLabel`, the same in every split; None for a missing one."""
+    from datasets import ClassLabel
+
+    feature = parts["train"].features.get("label")
+    if feature is None or isinstance(feature, ClassLabel):
+        return parts
+    columns = {name: rows["label"][:] for name, rows in parts.items()}
+    names = sorted({label for column in columns.values() for label in column} - {None, ""})
+    classes = ClassLabel(names=[str(name) for name in names])
+    ids = {name: number for number, name in enumerate(names)}
+    return {
+        name: rows.remove_columns("label").add_column(
+            "label", [ids.get(label) for label in columns[name]], feature=classes
+        )
+        for name, rows in parts.items()
+    }
 
 
-def _require_rows(parts: dict[str, list[int]]) -> None:
-    if not any(parts.values()):
-        raise ValueError("the corpus is empty: there is no text to split; give at least 10 texts")
-    if not all(parts.values()):
-        raise ValueError(f"{sum(map(len, parts.values()))} texts are too few to split; give 10")
-
-
-def _check_classes(corpus: DatasetDict) -> None:
+def _check_labels(parts: dict[str, Dataset], kept: dict[str, list[int]]) -> None:
     """Refuse labels that nothing can be learned from or judged by."""
-    if "label" not in corpus["train"].features:
+    if "label" not in parts["train"].features:
         return
-    names = check_labels(corpus["train"], " of train")
-    for name in ("validation", "test"):
-        theirs = check_labels(corpus[name], f" of {name}")
-        if theirs != names:
+    names = parts["train"].features["label"].names
+    in_train = set(parts["train"].select(kept["train"])["label"][:])
+    for name in SPLITS:
+        rows = parts[name].select(kept[name])
+        if rows.features["label"].names != names:
             raise ValueError(
-                f"the classes of {name} are {theirs} and those of train {names}; give all splits "
-                "the same, in the same order"
+                f"the classes of {name} are {rows.features['label'].names} and those of train "
+                f"{names}; give all splits the same, in the same order"
             )
-        for label in set(corpus[name]["label"][:]) - set(corpus["train"]["label"][:]):
-            raise ValueError(
-                f"the label {names[label]!r} occurs in {name} and not in train; give more "
-                "examples of it or leave it out"
-            )
+        for label, text in zip(rows["label"][:], rows["text"][:], strict=True):
+            if label is None or not 0 <= label < len(names):
+                raise ValueError(
+                    f"the label of {text[:40]!r} is {label}; with {len(names)} classes it must be "
+                    f"between 0 and {len(names) - 1}: correct it, leave the text out, or load "
+                    "without labels"
+                )
+            if label not in in_train:
+                raise ValueError(
+                    f"the label {names[label]!r} occurs in {name} and not in train; give more "
+                    "examples of it or leave it out"
+                )
