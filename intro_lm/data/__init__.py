@@ -6,9 +6,8 @@ from intro_lm.data.catalogue import available, describe, load, running_text, tex
 from intro_lm.data.files import load_file
 from intro_lm.data.hub import DatasetUnavailableError, load_hub
 from intro_lm.data.labels import class_names, few_labels, labelled_batches
-from intro_lm.data.sequences import LabelledBatches, PaddedBatches
+from intro_lm.data.sequences import LabelledBatches, PaddedBatches, StreamBatches
 from intro_lm.data.splits import split, split_in_order, without_held_out
-from intro_lm.data.streams import StreamBatches
 from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
 

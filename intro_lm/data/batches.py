@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from intro_lm.checks import require_count
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
+
+IGNORED = -100  # the target of positions that don't count
 
 
 class Batches(Protocol):
@@ -30,11 +32,9 @@ class Batches(Protocol):
         """Batches in an epoch."""
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch, from batch `start` on.
+        """The batches of one epoch, from batch `start` on: two `LongTensor`s each.
 
-        Yields:
-            `inputs` and `targets`, two `LongTensor`s; positions that don't count hold -100 in
-            `targets`.
+        Positions that don't count hold -100 in `targets`.
         """
 
     def to(self, device: torch.device | str) -> Batches:
@@ -42,9 +42,6 @@ class Batches(Protocol):
 
     def fingerprint(self) -> str:
         """A short digest of data and order, by which a resumed run recognises its own data."""
-
-
-IGNORED = -100  # the target of positions that don't count
 
 
 def context_windows(
@@ -59,10 +56,6 @@ def context_windows(
     Returns:
         `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s,
         where N is the number of tokens plus the number of texts.
-
-    Raises:
-        ValueError: there are no texts, a character is not in the vocabulary, or `context_length`
-            is not a positive whole number.
     """
     require_count(context_length=context_length)
     stream, _ = token_stream(vocabulary, texts)
@@ -76,13 +69,45 @@ def context_windows(
     return inputs, stream[context_length:].clone()
 
 
+def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """The texts as one stream of int32 ids: a boundary, and each text followed by a boundary.
+
+    Returns:
+        The stream (1 + tokens,) and the indices of its boundaries (texts + 1,).
+    """
+    texts = list(texts)
+    if not texts:
+        raise ValueError("the corpus is empty: there is no text to make batches of")
+    opening = torch.full((1,), BOUNDARY, dtype=torch.int32)
+    stream = torch.cat([opening, vocabulary.encode_texts(texts)])
+    return stream, (stream == BOUNDARY).nonzero().squeeze(1)
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """A generator on the CPU that depends on `seed` and `epoch` alone."""
+    # Hashed, since the CPU generator heeds only 32 bits of a seed.
+    digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+
+
+def fingerprint(batches: Any) -> str:
+    """A short digest of a dataclass of batches: its kind, its settings and its tensors."""
+    digest = hashlib.sha256(type(batches).__name__.encode())
+    for value in vars(batches).values():
+        if isinstance(value, Tensor):
+            digest.update(str(tuple(value.shape)).encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        else:
+            digest.update(f" {value}".encode())
+    return digest.hexdigest()[:16]
+
+
 @dataclass(frozen=True, eq=False)
 class WindowBatches:
     """`Batches` of examples: pairs of tensors, cut in an order that `seed` and epoch decide.
 
     Args:
-        inputs: (N, …) `LongTensor`.
-        targets: (N, …) `LongTensor`; positions that don't count hold -100.
+        inputs, targets: (N, …) `LongTensor`s.
         batch_size: examples in a batch; the last batch may be smaller.
         shuffle: a new order each epoch, or the order as given.
         seed: which orders.
@@ -93,16 +118,16 @@ class WindowBatches:
     batch_size: int = 1024
     shuffle: bool = True
     seed: int = 0
-    carries_state: ClassVar[bool] = False  # no row goes on in the next batch
+    carries_state: ClassVar[bool] = False
+    fingerprint = fingerprint
 
     def __post_init__(self) -> None:
         require_count(batch_size=self.batch_size)
-        if len(self.inputs) != len(self.targets):
+        if not len(self.inputs) == len(self.targets) > 0:
             raise ValueError(
-                f"{len(self.inputs)} inputs and {len(self.targets)} targets: each input needs one"
+                f"{len(self.inputs)} inputs and {len(self.targets)} targets; give as many of both, "
+                "and at least one"
             )
-        if len(self.inputs) == 0:
-            raise ValueError("the corpus is empty: there are no examples to make batches of")
 
     def __len__(self) -> int:
         return -(-len(self.inputs) // self.batch_size)
@@ -120,39 +145,3 @@ class WindowBatches:
 
     def to(self, device: torch.device | str) -> WindowBatches:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
-
-    def fingerprint(self) -> str:
-        return fingerprint_of(self)
-
-
-def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """The texts as one stream: (1 + tokens,) int32 ids, and (texts + 1,) indices of boundaries.
-
-    The stream is a boundary, and each text followed by a boundary.
-    """
-    texts = list(texts)
-    if not texts:
-        raise ValueError("the corpus is empty: there is no text to make batches of")
-    opening = torch.full((1,), BOUNDARY, dtype=torch.int32)
-    stream = torch.cat([opening, vocabulary.encode_texts(texts)])
-    return stream, (stream == BOUNDARY).nonzero().squeeze(1)
-
-
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """A generator on the CPU that depends on `seed` and `epoch` alone."""
-    # Hashed, since the CPU generator heeds only 32 bits of a seed.
-    digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
-
-
-def fingerprint_of(batches: Any) -> str:
-    """A short digest of a dataclass of batches: its kind, its settings and its tensors."""
-    digest = hashlib.sha256(type(batches).__name__.encode())
-    for field in fields(batches):
-        value = getattr(batches, field.name)
-        if isinstance(value, Tensor):
-            digest.update(str(tuple(value.shape)).encode())
-            digest.update(value.cpu().contiguous().numpy().tobytes())
-        else:
-            digest.update(f" {value}".encode())
-    return digest.hexdigest()[:16]

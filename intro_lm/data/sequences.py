@@ -1,4 +1,11 @@
-"""Whole texts as padded rows, of similar length in a batch: to predict tokens, or a class."""
+"""Batches of texts in rows: padded to predict tokens or a class, or dealt to parallel streams.
+
+What the three kinds are made of, `from_texts` makes:
+    stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
+    starts: (texts + 1,) indices of the boundaries in `stream`.
+    batch_size: rows B in a batch; the last one may hold fewer.
+    shuffle: the texts in a new order each epoch, or as given; `seed` decides which orders.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from intro_lm.checks import require_count
-from intro_lm.data.batches import IGNORED, epoch_generator, fingerprint_of, token_stream
+from intro_lm.data.batches import IGNORED, epoch_generator, fingerprint, token_stream
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
 
@@ -27,13 +34,6 @@ class PaddedBatches:
     padding reaches a loss. To pad little, shuffled texts are sorted by length in pools of 100
     batches, and the batches are shuffled again (the bucketing of Sutskever et al. 2014,
     section 3.4).
-
-    Args:
-        stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
-        starts: (texts + 1,) indices of the boundaries in `stream`.
-        batch_size: texts B in a batch; one of them may hold fewer.
-        shuffle: a new order each epoch, or the texts as given.
-        seed: which orders.
     """
 
     stream: Tensor
@@ -41,7 +41,8 @@ class PaddedBatches:
     batch_size: int = 32
     shuffle: bool = True
     seed: int = 0
-    carries_state: ClassVar[bool] = False  # no row goes on in the next batch
+    carries_state: ClassVar[bool] = False
+    fingerprint = fingerprint
 
     def __post_init__(self) -> None:
         require_count(batch_size=self.batch_size)
@@ -78,9 +79,6 @@ class PaddedBatches:
         backward = self.stream[index.to(self.stream.device)]
         return replace(self, stream=torch.cat([self.stream[:1], backward]))
 
-    def fingerprint(self) -> str:
-        return fingerprint_of(self)
-
 
 @dataclass(frozen=True, eq=False)
 class LabelledBatches:
@@ -90,7 +88,6 @@ class LabelledBatches:
     follows is padding. The texts are ordered as in `PaddedBatches`.
 
     Args:
-        stream, starts, batch_size, shuffle, seed: as in `PaddedBatches`.
         labels: (texts,) `LongTensor`, the class id of each text.
         max_length: how many tokens of a text are kept, its first; None keeps all.
     """
@@ -102,7 +99,8 @@ class LabelledBatches:
     shuffle: bool = True
     seed: int = 0
     max_length: int | None = None
-    carries_state: ClassVar[bool] = False  # no row goes on in the next batch
+    carries_state: ClassVar[bool] = False
+    fingerprint = fingerprint
 
     def __post_init__(self) -> None:
         require_count(batch_size=self.batch_size)
@@ -148,13 +146,83 @@ class LabelledBatches:
     def to(self, device: torch.device | str) -> LabelledBatches:
         return replace(self, stream=self.stream.to(device), labels=self.labels.to(device))
 
-    def fingerprint(self) -> str:
-        return fingerprint_of(self)
-
     def _lengths(self) -> Tensor:
         """How many tokens are kept of each text."""
-        lengths = self.starts.diff() - 1
-        return lengths if self.max_length is None else lengths.clamp(max=self.max_length)
+        return (self.starts.diff() - 1).clamp(max=self.max_length or len(self.stream))
+
+
+@dataclass(frozen=True, eq=False)
+class StreamBatches:
+    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
+
+    The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
+    `length` tokens of every row: a recurrent model may carry its state from one batch to the next
+    and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
+    target once per epoch; its input is the token before, which is a boundary where a text begins.
+    What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
+    orders the texts, never their parts.
+
+    Args:
+        length: tokens T of each row in a batch; the last batch may be narrower.
+        carries_state: whether a recurrent model reads each batch from the state that the batch
+            before left it in. Otherwise it begins every batch at zeros, which shows what carrying
+            is worth.
+    """
+
+    stream: Tensor
+    starts: Tensor
+    batch_size: int = 32
+    length: int = 64
+    shuffle: bool = True
+    seed: int = 0
+    carries_state: bool = True
+    fingerprint = fingerprint
+
+    def __post_init__(self) -> None:
+        require_count(batch_size=self.batch_size, length=self.length)
+        if self._columns() < self.length:
+            raise ValueError(
+                f"the stream has {len(self.stream) - 1} tokens, too few for one batch of "
+                f"{self.batch_size} × {self.length}; choose smaller ones or give more text"
+            )
+
+    @classmethod
+    def from_texts(
+        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
+    ) -> StreamBatches:
+        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
+        return cls(*token_stream(vocabulary, texts), *order, **named)
+
+    def __len__(self) -> int:
+        return -(-self._columns() // self.length)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets are both (B, T)."""
+        device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
+        lengths = self.starts.diff()
+        order = torch.arange(len(lengths))
+        if self.shuffle:
+            order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
+        ends = lengths[order].cumsum(0)  # where in the epoch each text ends
+        # How far each text is moved, from its index in the epoch to that in `stream`.
+        distances = (self.starts[order] - (ends - lengths[order])).to(device)
+        ends = ends.to(device)
+        row_starts = torch.arange(self.batch_size, device=device).unsqueeze(1) * columns  # (B, 1)
+        for first in range(start * self.length, columns, self.length):
+            across = torch.arange(first, min(first + self.length, columns), device=device)  # (T,)
+            index = row_starts + across  # (B, T), in the epoch's order
+            inside = index < tokens
+            index = index.clamp(max=tokens - 1)
+            index = index + distances[torch.searchsorted(ends, index, right=True)]
+            inputs, targets = self.stream[index].long(), self.stream[index + 1].long()
+            yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
+
+    def to(self, device: torch.device | str) -> StreamBatches:
+        return replace(self, stream=self.stream.to(device))
+
+    def _columns(self) -> int:
+        """Tokens of each row in an epoch."""
+        return -(-(len(self.stream) - 1) // self.batch_size)
 
 
 def _batches_of_rows(

@@ -6,8 +6,7 @@ import json
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,36 +41,30 @@ class Subwords:
     and every text survives `decode(encode(text))`.
 
     Args:
-        merges: pairs of ids, the pair that is merged first at the front.
+        merges: pairs of tokens as the library writes them, the one that is merged first in front.
 
-    >>> subwords = Subwords([(98, 111)])  # "a" followed by "n"
+    >>> subwords = Subwords([("a", "n")])
     >>> subwords.encode("anna").tolist()
     [257, 111, 98]
     >>> subwords.decode([257, 111, 98, 0])
     'anna·'
     """
 
-    def __init__(self, merges: Iterable[tuple[int, int]] = ()) -> None:
-        self.merges = list(merges)
-        tokens = {bytes([byte]): None for byte in range(BYTES)}
-        self._bytes = [b"", *tokens]  # of each id
-        for first, second in self.merges:
-            merged = self._bytes[first] + self._bytes[second]
-            if merged not in tokens:  # two merges may make the same token
-                tokens[merged] = None
-                self._bytes.append(merged)
+    def __init__(self, merges: Iterable[Sequence[str]] = ()) -> None:
+        self.merges = [(first, second) for first, second in merges]
+        # Two merges may make the same token.
+        tokens = dict.fromkeys([*_CHARACTER, *(first + second for first, second in self.merges)])
+        self.tokenizer = _tokenizer({token: id for id, token in enumerate(tokens, 1)}, self.merges)
+        self._bytes = [b"", *(bytes(map(_CHARACTER.index, token)) for token in tokens)]  # of an id
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], size: int) -> Subwords:
         """Learn the merges of `texts`, which are those of the training split and no other.
 
         Args:
-            texts: what to count pairs in.
+            texts: what to count pairs in; half a surrogate pair is a `ValueError`.
             size: tokens in all, the boundary and the 256 bytes among them; there are fewer where
                 no pair is left that occurs twice.
-
-        Raises:
-            ValueError: `size` is below 257, there is no text, or one holds half a surrogate pair.
         """
         if not isinstance(size, int) or size < BYTES + 1:
             raise ValueError(
@@ -80,31 +73,19 @@ class Subwords:
             )
         from tokenizers import trainers
 
-        pieces = (piece for text in texts for piece in _pieces(text))
-        first_piece = next(pieces, None)
-        if first_piece is None:
-            raise ValueError("the corpus is empty: it has no text to learn subwords from")
-        tokenizer = _tokenizer({}, [])
         trainer = trainers.BpeTrainer(
             vocab_size=size - 1,  # the library doesn't know the boundary
             min_frequency=2,
             initial_alphabet=_CHARACTER,
             show_progress=False,
         )
-        tokenizer.train_from_iterator(chain([first_piece], pieces), trainer)
-        id_of = {character: byte + 1 for byte, character in enumerate(_CHARACTER)}
-        merges = []
-        for first, second in json.loads(tokenizer.to_str())["model"]["merges"]:
-            merges.append((id_of[first], id_of[second]))
-            id_of.setdefault(first + second, len(id_of) + 1)
-        return cls(merges)
+        tokenizer = _tokenizer({}, [])
+        tokenizer.train_from_iterator((piece for text in texts for piece in _pieces(text)), trainer)
+        return cls(json.loads(tokenizer.to_str())["model"]["merges"])
 
     def __len__(self) -> int:
         """The number of tokens: the boundary, the bytes, and what the merges make."""
         return len(self._bytes)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Subwords) and self.merges == other.merges
 
     @property
     def symbols(self) -> list[str]:
@@ -140,14 +121,6 @@ class Subwords:
         rows = known_ids(ids, len(self)).tolist()
         return [self.decode(row[: [*row, BOUNDARY].index(BOUNDARY)]) for row in rows]
 
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The library's object with the same tokens and ids, apart from the boundary."""
-        names = ["".join(_CHARACTER[byte] for byte in token) for token in self._bytes]
-        vocabulary = {name: token for token, name in enumerate(names) if token != BOUNDARY}
-        merges = [(names[first], names[second]) for first, second in self.merges]
-        return _tokenizer(vocabulary, merges)
-
 
 AnyVocabulary = Vocabulary | Subwords  # what turns texts into ids and back
 
@@ -158,6 +131,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+    """The library's object, which doesn't know the boundary."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))

@@ -46,10 +46,7 @@ class Vocabulary:
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
         """The vocabulary of every character that occurs in `texts`."""
-        characters: set[str] = set()
-        for text in texts:
-            characters.update(text)
-        return cls(characters)
+        return cls(set[str]().union(*texts))
 
     def __len__(self) -> int:
         """The number of tokens: the characters and the boundary."""
@@ -73,9 +70,8 @@ class Vocabulary:
             at = int((ids == 0).argmax())
             raise ValueError(
                 f"the character {text[at]!r} (U+{ord(text[at]):04X}), in "
-                f"{text[max(0, at - 10) : at + 10]!r}, is not among the {len(self.characters)} "
-                "characters of the vocabulary; build the vocabulary from all texts that you mean "
-                "to encode, or leave the character out"
+                f"{text[max(0, at - 10) : at + 10]!r}, is not in the vocabulary; build it from all "
+                "texts that you mean to encode, or leave the character out"
             )
         return torch.from_numpy(ids)
 
@@ -103,10 +99,7 @@ class Vocabulary:
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
         """Read a vocabulary that `save` wrote."""
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(contents, dict) or "characters" not in contents:
-            raise ValueError(f"{path} is not a vocabulary; save it again with Vocabulary.save")
-        return cls(contents["characters"])
+        return cls(json.loads(Path(path).read_text(encoding="utf-8"))["characters"])
 
     def _ids(self, text: str) -> np.ndarray:
         """The ids of `text` (length,), 0 for a character that is not in the vocabulary."""
