@@ -66,35 +66,34 @@ CATALOGUE: dict[str, Entry] = {
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
             "tiny-shakespeare.txt", speeches)),
     "rotten-tomatoes": Entry(
-        "sentences of film reviews, positive or negative (Pang and Lee 2005)",
-        "10,662 rows", "not stated", origin=Repository(
-            "cornell-movie-review-data/rotten_tomatoes",
-            "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", label="label")),
+        "sentences of film reviews, positive or negative (Pang and Lee 2005)", "10,662 rows",
+        "not stated", origin=Repository("cornell-movie-review-data/rotten_tomatoes",
+            "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", "label")),
     "ag-news": Entry(
-        "titles and first lines of news, 4 topics (Zhang et al. 2015)",
-        "127,600 rows", "for research, not commercial", origin=Repository(
-            "fancyzhx/ag_news", "eb185aade064a813bc0b7f42de02595523103ca4", label="label")),
+        "titles and first lines of news, 4 topics (Zhang et al. 2015)", "127,600 rows",
+        "for research, not commercial", origin=Repository("fancyzhx/ag_news",
+            "eb185aade064a813bc0b7f42de02595523103ca4", "label")),
     "yelp-polarity": Entry(
         "reviews of businesses, positive or negative (Zhang et al. 2015); not pinned",
-        "598,000 rows", "Yelp dataset licence", origin=Repository(
-            "fancyzhx/yelp_polarity", label="label")),
+        "598,000 rows", "Yelp dataset licence", origin=Repository("fancyzhx/yelp_polarity",
+            label="label")),
     "imdb": Entry(
         "film reviews, positive or negative; `unsupervised` to pretrain on (Maas et al. 2011)",
-        "100,000 rows", "not stated", origin=Repository(
-            "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", label="label")),
+        "100,000 rows", "not stated", origin=Repository("stanfordnlp/imdb",
+            "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", "label")),
     "enron-spam": Entry(
-        "mail, ham or spam (Metsis et al. 2006)",
-        "33,716 rows", "not stated", origin=Repository(
-            "SetFit/enron_spam", "1916f66c89d52221ae33eb57d44498b4f3a5df22", label="label_text")),
+        "mail, ham or spam (Metsis et al. 2006)", "33,716 rows",
+        "not stated", origin=Repository("SetFit/enron_spam",
+            "1916f66c89d52221ae33eb57d44498b4f3a5df22", "label_text")),
     "wikitext-2": Entry(
-        "articles of Wikipedia, one text per article (Merity et al. 2016)",
-        "13 MB", "CC BY-SA 3.0", origin=Repository(
-            "Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3",
-            folder="wikitext-2-raw-v1", regroup=articles)),
+        "articles of Wikipedia, one text per article (Merity et al. 2016)", "13 MB",
+        "CC BY-SA 3.0", origin=Repository("Salesforce/wikitext",
+            "b08601e04326c79dfdd32d625aee71d232d685c3", folder="wikitext-2-raw-v1",
+            regroup=articles)),
     "tiny-stories": Entry(
         "short stories in a small child's words, made by GPT (Eldan and Li 2023)",
-        "2 GB, better streamed", "CDLA-Sharing-1.0", origin=Repository(
-            "roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
+        "2 GB, better streamed", "CDLA-Sharing-1.0", origin=Repository("roneneldan/TinyStories",
+            "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
 }
 # fmt: on
 
@@ -102,19 +101,13 @@ CATALOGUE: dict[str, Entry] = {
 def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDatasetDict:
     """The dataset `name` with the splits `train`, `validation` and `test`.
 
-    Args:
-        name: one of those that `describe()` lists.
-        streaming: rows come one by one, those of a Hub dataset over the network when asked for.
+    Each split has a column `text` and, where the dataset is labelled, a `ClassLabel` column
+    `label`. The test split of a source that has one is kept. A split that is missing is made by a
+    seeded shuffle, a tenth of the texts. No text is in two splits.
 
-    Returns:
-        A `DatasetDict` whose splits have a column `text` and, where the dataset is labelled, a
-        `ClassLabel` column `label`. The test split of a source that has one is kept. A split that
-        is missing is made by a seeded shuffle, a tenth of the texts. No text is in two splits.
-        When streaming, an `IterableDatasetDict`; one of the Hub has the source's own splits.
-
-    Raises:
-        KeyError: `name` is not in the catalogue.
-        DatasetUnavailableError: it has to be downloaded and can't be.
+    With `streaming`, rows come one by one, those of a Hub dataset over the network when asked for
+    and in the source's own splits. A dataset that has to be downloaded and can't be is a
+    `DatasetUnavailableError`.
     """
     from datasets import DatasetDict, IterableDatasetDict
 

@@ -38,7 +38,7 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
         columns = READERS[path.suffix](path)
         for column in (text, label):
             if column is not None and column not in columns:
-                raise ValueError(f"has no column {column!r}; it has {', '.join(columns)}")
+                raise ValueError(f"no column {column!r}; it has {', '.join(columns)}")
         return split(columns[text], labels=None if label is None else columns[label])
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None

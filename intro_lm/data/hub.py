@@ -81,19 +81,15 @@ class Download:
 
 @dataclass(frozen=True)
 class Repository:
-    """A dataset on the Hub, and which of its columns are ours.
-
-    `folder` is the one that holds the data, where that is not all of the repository; `regroup`
-    makes texts out of rows where a row is less than a text.
-    """
+    """A dataset on the Hub, and which of its columns are ours."""
 
     path: str
     revision: str | None = None
-    config: str | None = None
-    text: str = "text"
     label: str | None = None
-    folder: str | None = None
-    regroup: Callable[[Iterable[str]], Iterator[str]] | None = None
+    text: str = "text"
+    config: str | None = None
+    folder: str | None = None  # that holds the data, where that is not all of the repository
+    regroup: Callable[[Iterable[str]], Iterator[str]] | None = None  # rows that are parts of texts
     remedy = (
         "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a folder that holds "
         "the dataset"
@@ -158,21 +154,15 @@ def load_hub(
     revision: str | None = None,
     streaming: bool = False,
 ) -> DatasetDict | IterableDatasetDict:
-    """Any dataset of the Hugging Face Hub, split as `load` does.
+    """Any dataset of the Hugging Face Hub, `path` being `"owner/name"`, loaded as `load` does.
 
     Args:
-        path: `"owner/name"`.
-        config: which part, where a dataset has several.
+        path, config: the dataset, and which part of it where it has several.
         text, label: the columns with the texts and, if any, the labels.
         revision: a commit; by default the newest when it is first fetched.
-        streaming: give an `IterableDatasetDict` with the splits, rows and labels of the source,
-            which reads rows over the network as they are asked for, and keeps nothing.
-
-    Raises:
-        ValueError: a column is missing or isn't text, or as `split`.
-        DatasetUnavailableError: it is not in the cache and can't be fetched.
+        streaming: read rows over the network as they are asked for, and keep nothing.
     """
-    return load_repository(Repository(path, revision, config, text, label), path, streaming)
+    return load_repository(Repository(path, revision, label, text, config), path, streaming)
 
 
 def load_repository(

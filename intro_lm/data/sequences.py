@@ -198,24 +198,22 @@ class StreamBatches:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets are both (B, T)."""
-        device, tokens, columns = self.stream.device, len(self.stream) - 1, self._columns()
-        lengths = self.starts.diff()
+        lengths = self.starts.diff()  # each text's tokens and its closing boundary
         order = torch.arange(len(lengths))
         if self.shuffle:
             order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
-        ends = lengths[order].cumsum(0)  # where in the epoch each text ends
+        lengths = lengths[order]
         # How far each text is moved, from its index in the epoch to that in `stream`.
-        distances = (self.starts[order] - (ends - lengths[order])).to(device)
-        ends = ends.to(device)
-        row_starts = torch.arange(self.batch_size, device=device).unsqueeze(1) * columns  # (B, 1)
+        distances = self.starts[order] + 1 - (lengths.cumsum(0) - lengths)
+        index = torch.arange(len(self.stream) - 1) + distances.repeat_interleave(lengths)
+        targets = self.stream[index.to(self.stream.device)]
+        columns = self._columns()
+        free = self.batch_size * columns - len(targets)
+        inputs = F.pad(targets[:-1], (1, free), value=BOUNDARY).view(-1, columns)
+        targets = F.pad(targets, (0, free), value=IGNORED).view(-1, columns)
         for first in range(start * self.length, columns, self.length):
-            across = torch.arange(first, min(first + self.length, columns), device=device)  # (T,)
-            index = row_starts + across  # (B, T), in the epoch's order
-            inside = index < tokens
-            index = index.clamp(max=tokens - 1)
-            index = index + distances[torch.searchsorted(ends, index, right=True)]
-            inputs, targets = self.stream[index].long(), self.stream[index + 1].long()
-            yield inputs.where(inside, BOUNDARY), targets.where(inside, IGNORED)
+            across = slice(first, first + self.length)
+            yield inputs[:, across].long(), targets[:, across].long()
 
     def to(self, device: torch.device | str) -> StreamBatches:
         return replace(self, stream=self.stream.to(device))

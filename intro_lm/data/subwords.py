@@ -18,7 +18,6 @@ from intro_lm.data.vocabulary import BOUNDARY, BOUNDARY_SYMBOL, Vocabulary, know
 if TYPE_CHECKING:  # imported where it is used, since most of the curriculum needs characters only
     from tokenizers import Tokenizer
 
-BYTES = 256
 # The library's memory for one string is many times the string's, so a long text goes in pieces.
 # Each begins at a space after a word, where the library itself cuts, or anywhere in a stretch of
 # more than 16,384 characters without a space.
@@ -27,8 +26,8 @@ PIECES_AT_ONCE = 64
 # The library wants text, so a byte is written as one visible character: itself where it is one in
 # Latin-1, and a character from U+0100 on where it is not (Radford et al. 2019).
 _VISIBLE = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-_HIDDEN = [byte for byte in range(BYTES) if byte not in _VISIBLE]
-_CHARACTER = [chr(b if b in _VISIBLE else 0x100 + _HIDDEN.index(b)) for b in range(BYTES)]
+_HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
+_CHARACTER = [chr(b if b in _VISIBLE else 0x100 + _HIDDEN.index(b)) for b in range(256)]
 
 
 class Subwords:
@@ -63,14 +62,9 @@ class Subwords:
 
         Args:
             texts: what to count pairs in; half a surrogate pair is a `ValueError`.
-            size: tokens in all, the boundary and the 256 bytes among them; there are fewer where
+            size: tokens in all, at least 257 for the boundary and the bytes; there are fewer where
                 no pair is left that occurs twice.
         """
-        if not isinstance(size, int) or size < BYTES + 1:
-            raise ValueError(
-                f"size is {size!r}; it must be a whole number of at least {BYTES + 1}, for the "
-                f"boundary and the {BYTES} bytes"
-            )
         from tokenizers import trainers
 
         trainer = trainers.BpeTrainer(
@@ -113,13 +107,12 @@ class Subwords:
         A model may well sample half a character; it is shown as U+FFFD.
         """
         written = [boundary.encode(), *self._bytes[1:]]
-        tokens = known_ids(ids, len(self)).tolist()
-        return b"".join(map(written.__getitem__, tokens)).decode("utf-8", "replace")
+        tokens = map(written.__getitem__, known_ids(ids, len(self)))
+        return b"".join(tokens).decode("utf-8", "replace")
 
     def decode_texts(self, ids: Tensor) -> list[str]:
         """One text for each row of `ids` (B, L), which ends before its first boundary."""
-        rows = known_ids(ids, len(self)).tolist()
-        return [self.decode(row[: [*row, BOUNDARY].index(BOUNDARY)]) for row in rows]
+        return [self.decode(row[: [*row, BOUNDARY].index(BOUNDARY)]) for row in ids.tolist()]
 
 
 AnyVocabulary = Vocabulary | Subwords  # what turns texts into ids and back

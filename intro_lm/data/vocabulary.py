@@ -38,10 +38,6 @@ class Vocabulary:
         # entry is 0 too: it serves all code points beyond.
         self._id_of_point = np.zeros(points[-1] + 2, dtype=np.int32)
         self._id_of_point[points] = np.arange(1, len(points) + 1)
-        # Some character that is not in the vocabulary stands for the boundary while we work.
-        end = int((self._id_of_point == 0).argmax())
-        self._end = chr(end)
-        self._point_of_id = np.array([end, *points], dtype="<u4")
 
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> Vocabulary:
@@ -51,9 +47,6 @@ class Vocabulary:
     def __len__(self) -> int:
         """The number of tokens: the characters and the boundary."""
         return len(self.characters) + 1
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
 
     @property
     def symbols(self) -> list[str]:
@@ -70,15 +63,16 @@ class Vocabulary:
             at = int((ids == 0).argmax())
             raise ValueError(
                 f"the character {text[at]!r} (U+{ord(text[at]):04X}), in "
-                f"{text[max(0, at - 10) : at + 10]!r}, is not in the vocabulary; build it from all "
-                "texts that you mean to encode, or leave the character out"
+                f"{text[max(0, at - 10) : at + 10]!r}, is not among the {len(self.characters)} "
+                "characters of the vocabulary; build it from all texts that you mean to encode"
             )
         return torch.from_numpy(ids)
 
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+    def encode_texts(self, texts: Iterable[str]) -> Tensor:
         """All texts as one stream, each followed by a boundary: int32, of shape (tokens,)."""
         texts = list(texts)
-        ids = self._ids(self._end.join([*texts, ""]))  # all at once: texts may be short and many
+        end = chr(int((self._id_of_point == 0).argmax()))  # any character without an id
+        ids = self._ids(end.join([*texts, ""]))  # all at once: texts may be short and many
         if np.count_nonzero(ids) != len(ids) - len(texts):
             for text in texts:
                 self.encode(text)  # raises at the first unknown character
@@ -86,11 +80,12 @@ class Vocabulary:
 
     def decode(self, ids: Tensor | Sequence[int], boundary: str = BOUNDARY_SYMBOL) -> str:
         """The text of some ids, with `boundary` written where the boundary token is."""
-        return self._text(known_ids(ids, len(self))).replace(self._end, boundary)
+        written = [boundary, *self.characters]
+        return "".join(map(written.__getitem__, known_ids(ids, len(self))))
 
     def decode_texts(self, ids: Tensor) -> list[str]:
         """One text for each row of `ids` (B, L), which ends before its first boundary."""
-        return [self._text(row).partition(self._end)[0] for row in known_ids(ids, len(self))]
+        return [self.decode(row[: [*row, BOUNDARY].index(BOUNDARY)]) for row in ids.tolist()]
 
     def save(self, path: str | Path) -> None:
         """Write the vocabulary as JSON."""
@@ -111,17 +106,14 @@ class Vocabulary:
             self._id_of_point.take(points, out=ids[start : start + CHUNK], mode="clip")
         return ids
 
-    def _text(self, ids: np.ndarray) -> str:
-        return self._point_of_id[ids].tobytes().decode("utf-32-le", "surrogatepass")
 
-
-def known_ids(ids: Tensor | Sequence[int], size: int) -> np.ndarray:
-    """The ids as an array, all of them ids of a vocabulary of `size` tokens, or a `ValueError`."""
-    values = ids.cpu().numpy() if isinstance(ids, Tensor) else np.array(ids, dtype=np.int64)
-    unknown = values[(values < 0) | (values >= size)]
-    if len(unknown):
-        raise ValueError(
-            f"id {unknown[0]} is not in this vocabulary of {size} tokens; decode with the "
-            "vocabulary that the text was encoded with"
-        )
+def known_ids(ids: Tensor | Sequence[int], size: int) -> list[int]:
+    """The ids as a list, all of them ids of a vocabulary of `size` tokens, or a `ValueError`."""
+    values = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+    for token in (min(values, default=0), max(values, default=0)):
+        if not 0 <= token < size:
+            raise ValueError(
+                f"id {token} is not in this vocabulary of {size} tokens; decode with the one that "
+                "the text was encoded with"
+            )
     return values

@@ -81,7 +81,7 @@ def test_a_file_of_ones_own_is_classified_and_what_is_cut_or_left_out_is_said(
     for part in ("train", "validation", "test"):
         assert re.search(f"{part}: .* texts are longer than 4 tokens; only their", printed)
     assert load_classifier(tmp_path / "run")[2]["max_length"] == 4
-    refused("mine.jsonl has no column 'text'; it has name, kind", *command)
+    refused("mine.jsonl: no column 'text'; it has name, kind", *command)
 
 
 def test_a_class_that_is_not_tested_has_no_recall_in_the_result(tmp_path, some_names):

@@ -1,24 +1,13 @@
 import hashlib
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from intro_lm import data
-from intro_lm.__main__ import main
-from intro_lm.data import bundled, catalogue, downloads, files
+from intro_lm.data import bundled, catalogue, files, hub
 from tools.serve_hub import FAULTS
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
 
 
 def test_a_bundled_dataset_has_three_splits_of_distinct_texts():
@@ -44,7 +33,7 @@ def served(loopback, tmp_path, monkeypatch):
     loopback.pages["/names.txt"] = body
     entry = catalogue.CATALOGUE["makemore-names"]
     url, sha256 = f"{loopback.address}/names.txt", hashlib.sha256(body).hexdigest()
-    here = replace(entry, download=replace(entry.download, url=url, sha256=sha256))
+    here = replace(entry, origin=replace(entry.origin, address=url, sha256=sha256))
     monkeypatch.setitem(catalogue.CATALOGUE, "makemore-names", here)
     monkeypatch.setenv("INTRO_LM_CACHE", str(tmp_path))
     return loopback, tmp_path / "makemore-names.txt"
@@ -66,7 +55,7 @@ def test_a_download_is_fetched_once_and_then_read_from_the_cache(served):
     assert data.running_text("makemore-names").encode() == whole
 
 
-def test_a_damaged_cached_file_is_fetched_again_and_named_when_it_cannot_be(served):
+def test_a_damaged_cached_file_is_fetched_again_and_never_read(served):
     server, path = served
     data.load("makemore-names")
     whole = path.read_bytes()
@@ -76,7 +65,7 @@ def test_a_damaged_cached_file_is_fetched_again_and_named_when_it_cannot_be(serv
         assert path.read_bytes() == whole
     server.pages.clear()
     path.write_text("another list")
-    with pytest.raises(data.DatasetUnavailableError, match="its SHA-256 differs"):
+    with pytest.raises(data.DatasetUnavailableError, match="put the file with the SHA-256"):
         data.load("makemore-names")
     assert path.read_text() == "another list"
 
@@ -85,10 +74,10 @@ def test_a_damaged_cached_file_is_fetched_again_and_named_when_it_cannot_be(serv
 def test_a_fault_of_the_network_gives_one_clear_error_and_leaves_nothing(
     served, fault, monkeypatch
 ):
-    monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.3)
     server, path = served
     server.faults["/names.txt"] = fault
-    with pytest.raises(data.DatasetUnavailableError, match=r"'makemore-names'.*'names' needs no"):
+    with pytest.raises(data.DatasetUnavailableError, match=r"'makemore-names'.*'names' and"):
         data.load("makemore-names")
     assert list(path.parent.iterdir()) == []
 
@@ -100,47 +89,12 @@ def test_a_cache_that_cannot_be_written_gives_one_clear_error(served, tmp_path, 
         data.load("makemore-names")
 
 
-FETCH = """
-import sys
-from dataclasses import replace
-from intro_lm import data
-from intro_lm.data import catalogue
-entry = catalogue.CATALOGUE["makemore-names"]
-download = replace(entry.download, url=sys.argv[1], sha256=sys.argv[2])
-catalogue.CATALOGUE["makemore-names"] = replace(entry, download=download)
-print(len(data.texts("makemore-names")))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_may_fetch_the_same_file_at_once_and_one_may_be_killed(served):
-    server, path = served
-    download = catalogue.CATALOGUE["makemore-names"].download
-
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", FETCH, download.url, download.sha256]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-
-    server.faults["/names.txt"] = "stall"
-    killed = start()
-    until(lambda: "GET /names.txt" in server.asked)
-    time.sleep(0.2)
-    killed.kill()
-    killed.communicate()
-    assert not path.exists()
-    server.faults.clear()
-    fetches = [start(), start()]
-    assert [fetch.communicate()[0] for fetch in fetches] == ["50\n", "50\n"]
-
-
 @pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up_in_seconds(served, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         entry = catalogue.CATALOGUE["makemore-names"]
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/names.txt"
-        slow = replace(entry, download=replace(entry.download, url=url))
+        slow = replace(entry, origin=replace(entry.origin, address=url))
         monkeypatch.setitem(catalogue.CATALOGUE, "makemore-names", slow)
         start = time.monotonic()
         assert not data.available("makemore-names")
@@ -172,20 +126,3 @@ def test_speeches_are_separated_by_blank_lines_and_articles_begin_with_their_tit
         " = A = \n\n one = 1 \n = = Part = = \n",
         " = B = \n two \n",
     ]
-
-
-def test_the_command_line_lists_fetches_and_shows(served, capsys):
-    server, path = served
-    assert main(["data", "list"]) == 0
-    listed = capsys.readouterr().out
-    assert all(name in listed for name in catalogue.CATALOGUE)
-    assert main(["data", "fetch", "makemore-names"]) == 0
-    assert main(["data", "show", "name-origins"]) == 0
-    shown = capsys.readouterr().out
-    assert all(word in shown for word in ("train", "26 characters", "14 classes", "median"))
-    assert main(["data", "show", "nmaes"]) == 1
-    assert "it has names" in capsys.readouterr().err
-    server.pages.clear()
-    path.unlink()
-    assert main(["data", "fetch", "makemore-names"]) == 1
-    assert "'names' needs no download" in capsys.readouterr().err

@@ -49,10 +49,10 @@ def test_a_file_of_your_own_is_read_whatever_its_line_ends_and_mark(tmp_path, en
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("anna\nzoé\n".encode("latin-1"), "is not UTF-8: byte 0xe9 at position 7;"),
-        ("anna\nbob".encode("utf-16-le"), "byte 0x00 at position 1, as in UTF-16"),
-        (b"", "(corpus is empty|no column)"),
-        (b"\xef\xbb\xbf\n\r\n  \n", "(corpus is empty|no column)"),
+        ("anna\nzoé\n".encode("latin-1"), "byte 0xe9 at position 7 is not UTF-8"),
+        ("anna\nbob".encode("utf-16-le"), "NUL bytes, as UTF-16"),
+        (b"", "(0 texts|no column)"),
+        (b"\xef\xbb\xbf\n\r\n  \n", "(0 texts|no column)"),
     ],
 )
 def test_bytes_that_hold_no_text_are_refused(tmp_path, ending, content, message):
@@ -65,10 +65,10 @@ def test_bytes_that_hold_no_text_are_refused(tmp_path, ending, content, message)
 def test_a_parquet_file_without_texts_is_refused(tmp_path):
     path = tmp_path / "words.parquet"
     path.write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(ValueError, match=r"words\.parquet is not a whole Parquet file"):
+    with pytest.raises(ValueError, match=r"words\.parquet: .*Parquet magic bytes not found"):
         data.load_file(path)
     write(path, texts=[" "] * 40)
-    with pytest.raises(ValueError, match="corpus is empty"):
+    with pytest.raises(ValueError, match="0 texts, too few"):
         data.load_file(path)
 
 
@@ -96,12 +96,12 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path, endin
         data.load_file(path, label="stars")
 
 
-def test_labels_that_are_missing_or_of_two_types_are_refused_with_the_row_of_the_file(tmp_path):
+@pytest.mark.parametrize("wrong", [None, ""])
+def test_a_label_that_is_missing_is_refused_with_its_text(tmp_path, wrong):
     path = tmp_path / "words.jsonl"
-    for wrong, message in ((None, "text 30 has no label"), (7, "label of text 30 is 7")):
-        write(path, texts=[" ", *TEXTS[1:]], labels=[*LABELS[:30], wrong, *LABELS[31:]])
-        with pytest.raises(ValueError, match=f"words.jsonl: .*{message}"):
-            data.load_file(path, label="label")
+    write(path, labels=[*LABELS[:30], wrong, *LABELS[31:]])
+    with pytest.raises(ValueError, match=r"words.jsonl: the label of 'wörd 30, .* is None"):
+        data.load_file(path, label="label")
 
 
 def test_rows_that_do_not_fit_are_named(tmp_path):
@@ -112,10 +112,12 @@ def test_rows_that_do_not_fit_are_named(tmp_path):
     path = tmp_path / "words.jsonl"
     for line in ("{oops", "[1]"):
         path.write_text('{"text": "fine"}\n' + line, encoding="utf-8")
-        with pytest.raises(ValueError, match=r"line 2 is .* not a JSON object"):
+        with pytest.raises(ValueError, match=r"line 2 is not a JSON object"):
             data.load_file(path)
     path.write_text('{"text": 7}\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="the text of row 0 is 7, not a string"):
+    with pytest.raises(
+        ValueError, match=r"words.jsonl: the column of texts is .*int64.*, not text"
+    ):
         data.load_file(path)
 
 
@@ -129,7 +131,7 @@ def test_classes_that_a_parquet_file_names_keep_their_names(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"ends in '.docx'; files may end in .txt, .csv"):
+    with pytest.raises(ValueError, match=r"words.docx must end in one of .txt, .csv"):
         data.load_file(tmp_path / "words.docx")
     with pytest.raises(FileNotFoundError):
         data.load_file(tmp_path / "absent.txt")

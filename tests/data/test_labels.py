@@ -46,24 +46,17 @@ def test_a_class_with_fewer_texts_than_asked_is_refused_with_both_numbers():
 def test_texts_of_a_single_class_are_not_trained_on_but_may_be_judged():
     single = rows(["a", "b"], [1, 1])
     for use in (data.class_names, lambda rows: data.few_labels(rows, 1)):
-        with pytest.raises(ValueError, match=r"all 2 texts are of one class, y; .* at least 2"):
+        with pytest.raises(ValueError, match="all 2 texts are of one class"):
             use(single)
     assert len(data.labelled_batches(LETTERS, single)) == 1
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (rows(["a", "b"], [0, -1]), "label of row 1 is -1; with 2 classes .* between 0 and 1"),
-        (rows(["a", "b"], [None, 1]), "label of row 0 is None"),
-        (Dataset.from_dict({"text": ["a"]}), "columns are text: there is no ClassLabel"),
-        (Dataset.from_dict({"text": ["a"], "label": [1]}), "no ClassLabel"),
-    ],
-)
-def test_rows_without_a_label_of_their_classes_are_refused(wrong, message):
-    for use in (data.class_names, lambda rows: data.labelled_batches(LETTERS, rows)):
-        with pytest.raises(ValueError, match=message):
-            use(wrong)
+def test_rows_without_labels_are_refused():
+    for wrong in ({"text": ["a"]}, {"text": ["a"], "label": [1]}):
+        with pytest.raises(ValueError, match=r"columns are text.*: there is no ClassLabel"):
+            data.class_names(Dataset.from_dict(wrong))
+    with pytest.raises(ValueError, match="class ids are whole numbers from 0"):
+        data.labelled_batches(LETTERS, rows(["a", "b"], [0, -1]))
 
 
 def test_texts_longer_than_the_limit_are_cut_and_counted(capsys):

@@ -23,7 +23,9 @@ def test_a_repeated_text_stands_in_one_split_unless_repeats_are_kept():
     assert sum(len(part) for part in kept.values()) == 120
 
 
-@pytest.mark.parametrize(("texts", "message"), [([], "corpus is empty"), (["a", "b"], "too few")])
+@pytest.mark.parametrize(
+    ("texts", "message"), [([], "has 0 texts"), (["a", "b"], "has 2 texts, too few")]
+)
 def test_a_corpus_too_small_to_split_is_refused(texts, message):
     with pytest.raises(ValueError, match=message):
         data.split(texts)
@@ -64,11 +66,9 @@ def test_labels_become_sorted_classes_and_stay_with_their_texts():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["a", "b"] * 19 + ["a", None], "text 39 has no label"),
-        (["a", "b"] * 19 + ["a", ""], "text 39 has no label"),
-        (["a", "b"] * 19 + ["a", 1], "label of text 39 is 1 and the first is 'a'"),
-        ([0.5] * 40, "must be all strings or all whole numbers"),
-        ([str(n) for n in range(40)], "occurs in validation and not in train"),
+        (["a", "b"] * 19 + ["a", None], "the label of 'text 39' in .* is None"),
+        (["a", "b"] * 19 + ["a", 1], "the labels all strings or all whole numbers"),
+        ([str(n) for n in range(40)], "in validation is '.*', and those to learn are"),
     ],
 )
 def test_labels_that_cannot_be_learned_are_refused(labels, message):
@@ -108,29 +108,18 @@ def test_labelled_rows_of_a_source_that_are_left_out_are_counted_and_said(capsys
     assert corpus["test"]["text"] == ["text 7", "text 7", *numbered(200, 208)]
 
 
-def stored(labels, names=("no", "yes")) -> Dataset:
+def stored(labels) -> Dataset:
     """Rows as a Parquet file may hold them, whose labels nothing has checked."""
-    features = Features({"text": Value("string"), "label": ClassLabel(names=list(names))})
+    features = rows([], []).features
     table = pyarrow.table({"text": numbered(0, len(labels)), "label": labels})
     return Dataset(table.replace_schema_metadata(features.arrow_schema.metadata))
 
 
-def test_splits_whose_classes_differ_are_refused_with_both_lists():
-    parts = {"train": stored([0, 1] * 20), "test": rows(["a", "b"], [0, 1])}
-    arrange(parts)
-    parts["train"] = stored([0, 1] * 20, names=("yes", "no"))
-    with pytest.raises(ValueError, match=r"of test are \['no', 'yes'\] .* \['yes', 'no'\]"):
-        arrange(parts)
-
-
 @pytest.mark.parametrize("wrong", [7, -3])
-def test_a_label_of_the_source_out_of_range_is_refused_with_split_row_and_range(wrong):
-    parts = {"train": stored([0, 1] * 20), "test": rows(["a", "b"], [0, 1])}
-    message = f"the label of row 1 of test is {wrong}; with 2 classes .* between 0 and 1"
-    with pytest.raises(ValueError, match=message):
-        arrange(parts | {"test": stored([0, wrong])})
-    with pytest.raises(ValueError, match=f"of train is {wrong}; with 2 classes"):
-        arrange(parts | {"train": stored([*[0, 1] * 20, wrong])})
+def test_a_label_of_the_source_out_of_range_is_refused(wrong):
+    parts = {"train": stored([0, 1] * 20), "test": stored([0, wrong])}
+    with pytest.raises(ValueError, match=f"label of 'text 1' in test is {wrong}, and those to"):
+        arrange(parts)
 
 
 def test_a_single_split_of_any_name_is_cut_in_three():
@@ -175,7 +164,7 @@ def test_splits_without_a_training_split_are_refused():
 
 def test_classes_of_the_source_that_training_lacks_are_refused():
     train, test = numbered(0, 40), numbered(50, 60)
-    with pytest.raises(ValueError, match="the label 'yes' occurs in test and not in train"):
+    with pytest.raises(ValueError, match="in test is 'yes', and those to learn are"):
         arrange({"train": rows(train, [0] * 40), "test": rows(test, [1] * 10)})
-    with pytest.raises(ValueError, match="label of row 0 of test is -1"):
+    with pytest.raises(ValueError, match="in test is -1, and those to learn are"):
         arrange({"train": rows(train, [0, 1] * 20), "test": rows(test, [-1] * 10)})
