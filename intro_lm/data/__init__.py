@@ -1,13 +1,18 @@
 """Where text comes from, and how it becomes tensors."""
 
-from intro_lm.data.batches import IGNORED, Batches, WindowBatches, context_windows
+from intro_lm.data.batches import (
+    IGNORED,
+    Batches,
+    StreamBatches,
+    WindowBatches,
+    context_windows,
+)
 from intro_lm.data.bundled import names, unlabelled_names
 from intro_lm.data.catalogue import available, describe, load, running_text, texts
 from intro_lm.data.files import load_file
 from intro_lm.data.hub import DatasetUnavailableError, load_hub
-from intro_lm.data.labels import class_names, few_labels, labelled_batches
-from intro_lm.data.sequences import LabelledBatches, PaddedBatches, StreamBatches
-from intro_lm.data.splits import split, split_in_order, without_held_out
+from intro_lm.data.sequences import LabelledBatches, PaddedBatches, labelled_batches
+from intro_lm.data.splits import class_names, few_labels, split, split_in_order, without_held_out
 from intro_lm.data.subwords import AnyVocabulary, Subwords
 from intro_lm.data.vocabulary import BOUNDARY, Vocabulary
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from intro_lm.checks import require_count
@@ -109,8 +110,7 @@ class WindowBatches:
     Args:
         inputs, targets: (N, …) `LongTensor`s.
         batch_size: examples in a batch; the last batch may be smaller.
-        shuffle: a new order each epoch, or the order as given.
-        seed: which orders.
+        shuffle: a new order each epoch, or as given; `seed` decides which orders.
     """
 
     inputs: Tensor
@@ -145,3 +145,78 @@ class WindowBatches:
 
     def to(self, device: torch.device | str) -> WindowBatches:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class StreamBatches:
+    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
+
+    The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
+    `length` tokens of every row: a recurrent model may carry its state from one batch to the next
+    and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
+    target once per epoch; its input is the token before, which is a boundary where a text begins.
+    What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
+    orders the texts, never their parts.
+
+    Args:
+        stream, starts: the tokens and the indices of boundaries, as `token_stream` gives them.
+        batch_size: rows B.
+        length: tokens T of each row in a batch; the last batch may be narrower.
+        shuffle: the texts in a new order each epoch, or as given; `seed` decides which orders.
+        carries_state: whether a recurrent model reads each batch from the state that the batch
+            before left it in. Otherwise it begins every batch at zeros, which shows what carrying
+            is worth.
+    """
+
+    stream: Tensor
+    starts: Tensor
+    batch_size: int = 32
+    length: int = 64
+    shuffle: bool = True
+    seed: int = 0
+    carries_state: bool = True
+    fingerprint = fingerprint
+
+    def __post_init__(self) -> None:
+        require_count(batch_size=self.batch_size, length=self.length)
+        if self._columns() < self.length:
+            raise ValueError(
+                f"the stream has {len(self.stream) - 1} tokens, too few for one batch of "
+                f"{self.batch_size} × {self.length}; choose smaller ones or give more text"
+            )
+
+    @classmethod
+    def from_texts(
+        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
+    ) -> StreamBatches:
+        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
+        return cls(*token_stream(vocabulary, texts), *order, **named)
+
+    def __len__(self) -> int:
+        return -(-self._columns() // self.length)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets are both (B, T)."""
+        lengths = self.starts.diff()  # each text's tokens and its closing boundary
+        order = torch.arange(len(lengths))
+        if self.shuffle:
+            order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
+        lengths = lengths[order]
+        # How far each text is moved, from its index in the epoch to that in `stream`.
+        distances = self.starts[order] + 1 - (lengths.cumsum(0) - lengths)
+        index = torch.arange(len(self.stream) - 1) + distances.repeat_interleave(lengths)
+        targets = self.stream[index.to(self.stream.device)]
+        columns = self._columns()
+        free = self.batch_size * columns - len(targets)
+        inputs = F.pad(targets[:-1], (1, free), value=BOUNDARY).view(-1, columns)
+        targets = F.pad(targets, (0, free), value=IGNORED).view(-1, columns)
+        for first in range(start * self.length, columns, self.length):
+            across = slice(first, first + self.length)
+            yield inputs[:, across].long(), targets[:, across].long()
+
+    def to(self, device: torch.device | str) -> StreamBatches:
+        return replace(self, stream=self.stream.to(device))
+
+    def _columns(self) -> int:
+        """Tokens of each row in an epoch."""
+        return -(-(len(self.stream) - 1) // self.batch_size)

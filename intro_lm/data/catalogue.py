@@ -37,61 +37,46 @@ KARPATHY = "https://raw.githubusercontent.com/karpathy"
 
 # fmt: off
 CATALOGUE: dict[str, Entry] = {
-    "names": Entry(
-        "given names listed under 45 languages and countries, folded to a–z",
+    "names": Entry("given names listed under 45 languages and countries, folded to a–z",
         "18,795 names", "MIT (see names.md)", FAKER, texts=names),
-    "name-origins": Entry(
-        "given and family names listed for exactly one of 14 languages, labelled by it",
+    "name-origins": Entry("given and family names of exactly one of 14 languages, labelled by it",
         "23,027 names", "MIT (see names.md)", FAKER,
         texts=lambda: name_origins()[0], labels=lambda: name_origins()[1]),
-    "unlabelled-names": Entry(
-        "every bundled name but those that name-origins validates and tests on",
-        "34,217 names", "MIT (see names.md)", "bundled; to pretrain on before name-origins",
-        texts=unlabelled_names),
-    "python-reference": Entry(
-        "the Python language reference, one text per topic",
-        "0.5 MB", "PSF-2.0",
-        "the running interpreter (pydoc_data.topics), so it differs between versions",
+    "unlabelled-names": Entry("every bundled name that name-origins does not validate or test on",
+        "34,217 names", "MIT (see names.md)", FAKER, texts=unlabelled_names),
+    "python-reference": Entry("the Python language reference, one text per topic",
+        "0.5 MB", "PSF-2.0", "the running interpreter (pydoc_data.topics), so versions differ",
         texts=python_reference),
-    "makemore-names": Entry(
-        "the 32,033 names of the makemore lectures",
+    "makemore-names": Entry("the 32,033 names of the makemore lectures",
         "0.2 MB", "MIT", "github.com/karpathy/makemore", origin=Download(
             f"{KARPATHY}/makemore/master/names.txt",
             "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
             "makemore-names.txt")),
-    "tiny-shakespeare": Entry(
-        "40,000 lines of Shakespeare, one text per speech",
+    "tiny-shakespeare": Entry("40,000 lines of Shakespeare, one text per speech",
         "1.1 MB", "public domain", "github.com/karpathy/char-rnn", origin=Download(
             f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt",
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
             "tiny-shakespeare.txt", speeches)),
-    "rotten-tomatoes": Entry(
-        "sentences of film reviews, positive or negative (Pang and Lee 2005)", "10,662 rows",
-        "not stated", origin=Repository("cornell-movie-review-data/rotten_tomatoes",
+    "rotten-tomatoes": Entry("sentences of film reviews, positive or negative (Pang and Lee 2005)",
+        "10,662 rows", "not stated", origin=Repository("cornell-movie-review-data/rotten_tomatoes",
             "aa13bc287fa6fcab6daf52f0dfb9994269ffea28", "label")),
-    "ag-news": Entry(
-        "titles and first lines of news, 4 topics (Zhang et al. 2015)", "127,600 rows",
-        "for research, not commercial", origin=Repository("fancyzhx/ag_news",
+    "ag-news": Entry("titles and first lines of news, 4 topics (Zhang et al. 2015)",
+        "127,600 rows", "for research, not commercial", origin=Repository("fancyzhx/ag_news",
             "eb185aade064a813bc0b7f42de02595523103ca4", "label")),
-    "yelp-polarity": Entry(
-        "reviews of businesses, positive or negative (Zhang et al. 2015); not pinned",
+    "yelp-polarity": Entry("reviews of businesses, positive or negative (Zhang et al. 2015)",
         "598,000 rows", "Yelp dataset licence", origin=Repository("fancyzhx/yelp_polarity",
-            label="label")),
-    "imdb": Entry(
-        "film reviews, positive or negative; `unsupervised` to pretrain on (Maas et al. 2011)",
+            None, "label")),  # of which no revision is known for certain
+    "imdb": Entry("film reviews, positive or negative, half without a label (Maas et al. 2011)",
         "100,000 rows", "not stated", origin=Repository("stanfordnlp/imdb",
             "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", "label")),
-    "enron-spam": Entry(
-        "mail, ham or spam (Metsis et al. 2006)", "33,716 rows",
-        "not stated", origin=Repository("SetFit/enron_spam",
+    "enron-spam": Entry("mail, ham or spam (Metsis et al. 2006)",
+        "33,716 rows", "not stated", origin=Repository("SetFit/enron_spam",
             "1916f66c89d52221ae33eb57d44498b4f3a5df22", "label_text")),
-    "wikitext-2": Entry(
-        "articles of Wikipedia, one text per article (Merity et al. 2016)", "13 MB",
-        "CC BY-SA 3.0", origin=Repository("Salesforce/wikitext",
+    "wikitext-2": Entry("articles of Wikipedia, one text per article (Merity et al. 2016)",
+        "13 MB", "CC BY-SA 3.0", origin=Repository("Salesforce/wikitext",
             "b08601e04326c79dfdd32d625aee71d232d685c3", folder="wikitext-2-raw-v1",
             regroup=articles)),
-    "tiny-stories": Entry(
-        "short stories in a small child's words, made by GPT (Eldan and Li 2023)",
+    "tiny-stories": Entry("stories in a small child's words, made by GPT (Eldan and Li 2023)",
         "2 GB, better streamed", "CDLA-Sharing-1.0", origin=Repository("roneneldan/TinyStories",
             "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),
 }
@@ -155,12 +140,12 @@ def describe() -> list[dict[str, str]]:
     """One row per dataset: name, summary, size, licence, source, and whether it is here already."""
     rows = []
     for name, entry in CATALOGUE.items():
-        about = {"name": name, "summary": entry.summary, "size": entry.size}
-        about |= {"licence": entry.licence, "source": entry.source}
+        source = entry.source
         if isinstance(entry.origin, Repository):
-            about["source"] = f"Hub: {entry.origin.path}"
-        here = entry.origin is None or entry.origin.cached()
-        rows.append(about | {"here": "yes" if here else "no"})
+            source = f"Hub: {entry.origin.path}"
+        here = "yes" if entry.origin is None or entry.origin.cached() else "no"
+        about = {"name": name, "summary": entry.summary, "size": entry.size}
+        rows.append(about | {"licence": entry.licence, "source": source, "here": here})
     return rows
 
 

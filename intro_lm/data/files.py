@@ -73,18 +73,18 @@ def articles(lines: Iterable[str]) -> Iterator[str]:
     """The articles of WikiText, whose rows are lines: each begins with its title, ` = Title = `."""
     # A subtitle has more signs of equality: ` = = Part = = `.
     titles = re.split(r"(?m)^(?= = [^=].* = $)", "".join(lines))
-    return (article.lstrip("\n") for article in titles if article.strip())
+    return (re.sub(r"^\s*\n", "", article) for article in titles if article.strip())
 
 
 def _read_csv(path: Path) -> Columns:
     csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
-    table = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
-    header, *rows = table or [[]]
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    header, *rows = [row for row in reader if row] or [[]]
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise ValueError(
-                f"row {number} has {len(row)} fields and the header {len(header)}; put fields "
-                "with commas or line ends between double quotes"
+                f"row {number} has {len(row)} fields and the header {len(header)}; put a text with "
+                "commas or line ends between double quotes"
             )
     return {name: [row[column] for row in rows] for column, name in enumerate(header)}
 

@@ -53,10 +53,7 @@ class Download:
 
     @property
     def remedy(self) -> str:
-        return (
-            f"put the file with the SHA-256 {self.sha256} there as {self.path} (INTRO_LM_CACHE "
-            "names another folder)"
-        )
+        return f"put it (SHA-256 {self.sha256}) at {self.path}; INTRO_LM_CACHE moves the folder"
 
     def cached(self) -> bool:
         return self.path.is_file() and pooch.file_hash(str(self.path)) == self.sha256
@@ -91,8 +88,7 @@ class Repository:
     folder: str | None = None  # that holds the data, where that is not all of the repository
     regroup: Callable[[Iterable[str]], Iterator[str]] | None = None  # rows that are parts of texts
     remedy = (
-        "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a folder that holds "
-        "the dataset"
+        "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a cache that has it"
     )
 
     @property
@@ -111,9 +107,12 @@ class Repository:
         return True
 
     def ask(self) -> None:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
-        HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
+        info = HfApi().dataset_info(self.path, revision=self.revision, timeout=PROBE_SECONDS)
+        file = info.siblings[0].rfilename if info.siblings else "README.md"
+        url = hf_hub_url(self.path, file, repo_type="dataset", revision=info.sha)
+        get_hf_file_metadata(url, timeout=PROBE_SECONDS)  # files may come another way
 
     def fetch(self, name: str) -> Path:
         """The folder of the dataset's files, fetched if they are not here or damaged."""
@@ -168,10 +167,7 @@ def load_hub(
 def load_repository(
     repository: Repository, name: str, streaming: bool = False
 ) -> DatasetDict | IterableDatasetDict:
-    """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`.
-
-    Rows that are regrouped come in a `DatasetDict` even when streaming.
-    """
+    """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`."""
 
     def read(path: str, revision: str | None = None) -> IterableDatasetDict:
         import datasets  # not before it is needed: it takes its time
@@ -181,13 +177,14 @@ def load_repository(
         options = {"data_dir": repository.folder, "revision": revision, "streaming": True}
         return datasets.load_dataset(path, repository.config, **options)
 
-    streaming = streaming and not repository.regroup
+    streaming = streaming and not repository.regroup  # a text's rows are regrouped all together
     if streaming and not repository.cached():
         streams = _reach(repository, name, lambda: read(repository.path, repository.revision))
     else:
         streams = read(str(repository.fetch(name)))
-    for split, rows in streams.items():
-        streams[split] = _our_columns(repository, rows)
+    ours = {repository.text: "text"} | ({repository.label: "label"} if repository.label else {})
+    renamed = {old: new for old, new in ours.items() if old != new}  # to its own name is refused
+    streams = streams.select_columns(list(ours)).rename_columns(renamed)
     if streaming:
         return streams
     return arrange({str(split): _table(repository, rows) for split, rows in streams.items()})
@@ -249,14 +246,6 @@ def _remove_damaged(folder: Path) -> bool:
             link.unlink()
             damaged = True
     return damaged
-
-
-def _our_columns(repository: Repository, rows: IterableDataset) -> IterableDataset:
-    """The rows with the columns `text` and perhaps `label`."""
-    wanted = {repository.text: "text"} | ({repository.label: "label"} if repository.label else {})
-    # A stream refuses to rename a column to its own name.
-    renamed = {old: new for old, new in wanted.items() if old != new}
-    return rows.select_columns(list(wanted)).rename_columns(renamed)
 
 
 def _table(repository: Repository, rows: IterableDataset) -> Dataset:

@@ -1,17 +1,10 @@
-"""Batches of texts in rows: padded to predict tokens or a class, or dealt to parallel streams.
-
-What the three kinds are made of, `from_texts` makes:
-    stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
-    starts: (texts + 1,) indices of the boundaries in `stream`.
-    batch_size: rows B in a batch; the last one may hold fewer.
-    shuffle: the texts in a new order each epoch, or as given; `seed` decides which orders.
-"""
+"""Whole texts as padded rows, of similar length in a batch: to predict tokens, or a class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +14,9 @@ from intro_lm.checks import require_count
 from intro_lm.data.batches import IGNORED, epoch_generator, fingerprint, token_stream
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 POOL = 100  # batches whose texts are sorted by length together
 
@@ -34,6 +30,12 @@ class PaddedBatches:
     padding reaches a loss. To pad little, shuffled texts are sorted by length in pools of 100
     batches, and the batches are shuffled again (the bucketing of Sutskever et al. 2014,
     section 3.4).
+
+    Args:
+        stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
+        starts: (texts + 1,) indices of the boundaries in `stream`.
+        batch_size: texts B in a batch; one of them may hold fewer.
+        shuffle: a new order each epoch, or the texts as given; `seed` decides which orders.
     """
 
     stream: Tensor
@@ -85,7 +87,7 @@ class LabelledBatches:
     """`Batches` of whole texts and their classes, for a model that names the class of a text.
 
     A row's input is the text and at least one boundary: the text ends before the first, and what
-    follows is padding. The texts are ordered as in `PaddedBatches`.
+    follows is padding. The other arguments and the order are those of `PaddedBatches`.
 
     Args:
         labels: (texts,) `LongTensor`, the class id of each text.
@@ -151,76 +153,28 @@ class LabelledBatches:
         return (self.starts.diff() - 1).clamp(max=self.max_length or len(self.stream))
 
 
-@dataclass(frozen=True, eq=False)
-class StreamBatches:
-    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
+def labelled_batches(
+    vocabulary: AnyVocabulary,
+    rows: Dataset,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    seed: int = 0,
+    max_length: int | None = None,
+    name: str = "",
+) -> LabelledBatches:
+    """`LabelledBatches` of a split with the columns `text` and `label`.
 
-    The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
-    `length` tokens of every row: a recurrent model may carry its state from one batch to the next
-    and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
-    target once per epoch; its input is the token before, which is a boundary where a text begins.
-    What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
-    orders the texts, never their parts.
-
-    Args:
-        length: tokens T of each row in a batch; the last batch may be narrower.
-        carries_state: whether a recurrent model reads each batch from the state that the batch
-            before left it in. Otherwise it begins every batch at zeros, which shows what carrying
-            is worth.
+    How many texts are longer than `max_length` is printed, with `name`, the split's, before it.
     """
-
-    stream: Tensor
-    starts: Tensor
-    batch_size: int = 32
-    length: int = 64
-    shuffle: bool = True
-    seed: int = 0
-    carries_state: bool = True
-    fingerprint = fingerprint
-
-    def __post_init__(self) -> None:
-        require_count(batch_size=self.batch_size, length=self.length)
-        if self._columns() < self.length:
-            raise ValueError(
-                f"the stream has {len(self.stream) - 1} tokens, too few for one batch of "
-                f"{self.batch_size} × {self.length}; choose smaller ones or give more text"
-            )
-
-    @classmethod
-    def from_texts(
-        cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
-    ) -> StreamBatches:
-        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
-        return cls(*token_stream(vocabulary, texts), *order, **named)
-
-    def __len__(self) -> int:
-        return -(-self._columns() // self.length)
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets are both (B, T)."""
-        lengths = self.starts.diff()  # each text's tokens and its closing boundary
-        order = torch.arange(len(lengths))
-        if self.shuffle:
-            order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
-        lengths = lengths[order]
-        # How far each text is moved, from its index in the epoch to that in `stream`.
-        distances = self.starts[order] + 1 - (lengths.cumsum(0) - lengths)
-        index = torch.arange(len(self.stream) - 1) + distances.repeat_interleave(lengths)
-        targets = self.stream[index.to(self.stream.device)]
-        columns = self._columns()
-        free = self.batch_size * columns - len(targets)
-        inputs = F.pad(targets[:-1], (1, free), value=BOUNDARY).view(-1, columns)
-        targets = F.pad(targets, (0, free), value=IGNORED).view(-1, columns)
-        for first in range(start * self.length, columns, self.length):
-            across = slice(first, first + self.length)
-            yield inputs[:, across].long(), targets[:, across].long()
-
-    def to(self, device: torch.device | str) -> StreamBatches:
-        return replace(self, stream=self.stream.to(device))
-
-    def _columns(self) -> int:
-        """Tokens of each row in an epoch."""
-        return -(-(len(self.stream) - 1) // self.batch_size)
+    batches = LabelledBatches.from_texts(
+        vocabulary, rows["text"][:], rows["label"][:], batch_size, shuffle, seed, max_length
+    )
+    if batches.truncated:
+        print(
+            f"{name}: " * bool(name) + f"{batches.truncated} of {len(rows)} texts are longer than "
+            f"{max_length} tokens; only their beginnings are read"
+        )
+    return batches
 
 
 def _batches_of_rows(

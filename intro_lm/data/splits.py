@@ -1,10 +1,13 @@
-"""From rows to train, validation and test: seeded, and no text in two of them."""
+"""From rows to train, validation and test: seeded, no text in two of them; and few labels."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from intro_lm.checks import require_count
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -103,7 +106,7 @@ def arrange(
             kept |= {missing[0]: shuffled[:tenth], "train": sorted(shuffled[tenth:])}
     if not all(kept.values()):
         raise ValueError(f"the corpus has {count} texts, too few to split; give at least 10")
-    parts |= dict.fromkeys(missing, parts["train"])
+    parts = parts | dict.fromkeys(missing, parts["train"])
     _check_labels(parts, kept)
     names = (*SPLITS, *further)  # Dataset(table) is a compact copy, quicker to read than a view
     tables = {name: parts[name].with_format("arrow").select(kept[name])[:] for name in names}
@@ -116,31 +119,66 @@ def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text not in held_out]
 
 
+def class_names(rows: Dataset) -> list[str]:
+    """The names of the classes, by id, of rows that can be learned from.
+
+    Raises:
+        ValueError: there is no `ClassLabel` column `label`, or all rows are of one class.
+    """
+    from datasets import ClassLabel
+
+    feature = rows.features.get("label")
+    if not isinstance(feature, ClassLabel):
+        raise ValueError(
+            f"the columns are {', '.join(rows.features)}: there is no ClassLabel column 'label'; "
+            "name the column of the labels when you load the dataset"
+        )
+    if len(set(rows["label"][:])) < 2:
+        raise ValueError(f"all {len(rows)} texts are of one class; to tell texts apart takes two")
+    return list(feature.names)
+
+
+def few_labels(rows: Dataset, per_class: int, seed: int = 0) -> Dataset:
+    """The same number of texts of each class, drawn at random, in their order in `rows`.
+
+    `seed` decides which; with the same one, a larger draw holds the smaller ones. Fewer than two
+    classes, or a class with fewer texts than `per_class`, are a `ValueError`.
+    """
+    require_count(per_class=per_class)
+    kept = []
+    names, labels = class_names(rows), rows["label"][:]
+    for number, name in enumerate(names):
+        found = [row for row, label in enumerate(labels) if label == number]
+        if len(found) < per_class:
+            raise ValueError(
+                f"the class {name!r} has {len(found)} texts and {per_class} are asked for; ask "
+                "for fewer, give more examples or leave the class out"
+            )
+        random.Random(f"{seed} {number}").shuffle(found)
+        kept += found[:per_class]
+    return rows.select(sorted(kept))
+
+
 def _distinct(rows: Dataset, seen: set[str], keep_repeats: bool, where: str) -> list[int]:
     """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
     if rows.features["text"].dtype not in ("string", "large_string", "null"):
         raise ValueError(f"the column of texts is {rows.features['text']}, not text; name another")
-    texts: Sequence[str | None] = rows["text"][:]
+    texts: list[Any] = rows["text"][:]
     labels = rows["label"][:] if "label" in rows.features else [None] * len(texts)
-    label_of: dict[str, int | None] = {}
-    kept, two_labels, blank = [], set(), 0
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        if not text or not text.strip():
-            blank += 1
-        elif text not in seen:
-            if keep_repeats or text not in label_of:
-                kept.append(row)
-            elif label_of[text] != label:
-                two_labels.add(text)
-            label_of.setdefault(text, label)
-    seen.update(label_of)
-    kept = [row for row in kept if texts[row] not in two_labels]
-    two = sum(text in two_labels for text in texts)
-    repeats = len(texts) - len(kept) - blank - two
-    lost = {"have no text": blank, "repeat a text": repeats, "give a text two labels": two}
-    for reason, count in lost.items():
-        if count and "label" in rows.features:
-            print(f"{where}{count} of {len(texts)} rows {reason} and are left out")
+    labels_of: dict[str, set[int | None]] = defaultdict(set)
+    for text, label in zip(texts, labels, strict=True):
+        if text and text.strip() and text not in seen:
+            labels_of[text].add(label)
+    seen.update(labels_of)
+    if keep_repeats:
+        kept = [row for row, text in enumerate(texts) if text in labels_of]
+    else:  # the first row of each text that has one label
+        kept = [row for row, text in enumerate(texts) if len(labels_of.pop(text, ())) == 1]
+    if "label" in rows.features and len(kept) < len(texts):
+        print(
+            f"{where}{len(texts) - len(kept)} of {len(texts)} rows are left out: they have no "
+            "text, repeat one, or give one text two labels"
+        )
     return kept
 
 

@@ -77,7 +77,7 @@ def test_a_file_of_ones_own_is_classified_and_what_is_cut_or_left_out_is_said(
     columns = ["--text", "name", "--label", "kind", "--max-length", "4"]
     assert main([*command, *columns]) == 0
     printed = capsys.readouterr().out
-    assert "1 of 201 rows have no text and are left out" in printed
+    assert "1 of 201 rows are left out" in printed
     for part in ("train", "validation", "test"):
         assert re.search(f"{part}: .* texts are longer than 4 tokens; only their", printed)
     assert load_classifier(tmp_path / "run")[2]["max_length"] == 4
