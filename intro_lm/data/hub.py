@@ -87,9 +87,7 @@ class Repository:
     config: str | None = None
     folder: str | None = None  # that holds the data, where that is not all of the repository
     regroup: Callable[[Iterable[str]], Iterator[str]] | None = None  # rows that are parts of texts
-    remedy = (
-        "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a cache that has it"
-    )
+    remedy = "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a full cache"
 
     @property
     def address(self) -> str:

@@ -65,7 +65,7 @@ def test_a_damaged_cached_file_is_fetched_again_and_never_read(served):
         assert path.read_bytes() == whole
     server.pages.clear()
     path.write_text("another list")
-    with pytest.raises(data.DatasetUnavailableError, match="put the file with the SHA-256"):
+    with pytest.raises(data.DatasetUnavailableError, match=r"put it .SHA-256 "):
         data.load("makemore-names")
     assert path.read_text() == "another list"
 
@@ -85,7 +85,7 @@ def test_a_fault_of_the_network_gives_one_clear_error_and_leaves_nothing(
 def test_a_cache_that_cannot_be_written_gives_one_clear_error(served, tmp_path, monkeypatch):
     (tmp_path / "a-file").touch()
     monkeypatch.setenv("INTRO_LM_CACHE", str(tmp_path / "a-file" / "below"))
-    with pytest.raises(data.DatasetUnavailableError, match="INTRO_LM_CACHE names another folder"):
+    with pytest.raises(data.DatasetUnavailableError, match="INTRO_LM_CACHE moves the folder"):
         data.load("makemore-names")
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -272,22 +271,6 @@ def test_a_fault_ends_soon_in_one_clear_error_and_leaves_nothing_that_is_trusted
         assert "\n" not in during[name]["message"]
         assert f"'faults/{name}'" in during[name]["message"]
         assert after[name]["sizes"] == {"train": 48, "validation": 6, "test": 6}
-
-
-@pytest.mark.slow
-def test_two_processes_may_fetch_at_once_and_one_may_be_killed(server, home):
-    server.repositories["some/shared"] = {"train.parquet": rows("shared")}
-    code = 'print(json.dumps(attempt(data.load_hub, "some/shared")))'
-    server.faults["shared/resolve train.parquet"] = "stall"
-    killed = start(server, home, code)
-    while not any("GET" in line and "shared/resolve" in line for line in server.asked):
-        time.sleep(0.05)
-    time.sleep(0.2)
-    killed.kill()
-    killed.communicate()
-    server.faults.clear()
-    both = [start(server, home, code) for _ in range(2)]
-    assert [len(result(process)["texts"]) for process in both] == [ROWS, ROWS]
 
 
 @pytest.mark.slow

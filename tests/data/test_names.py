@@ -36,25 +36,12 @@ def test_names_gives_each_name_of_a_kind_once(rows):
         data.names("first")
 
 
-def test_the_data_card_states_the_files_counts(rows):
-    card = OUTPUT.with_name("names.md").read_text(encoding="utf-8")
-    given = {name for name, kind, _ in rows if kind == "given"}
-    family = {name for name, kind, _ in rows if kind == "family"}
-    counts = (len(rows), len(given), len(family), len(given | family), len(given & family))
-    for count in counts:
-        assert f"{count:,}" in card
-    assert f"{len({o for _, _, o in rows})} languages and countries" in card
-
-
 @pytest.mark.parametrize(
     ("listed", "folded"),
     [
         ("Zoë", "zoe"),
-        ("ANNA", "anna"),
         ("Łukasz", None),
-        ("Anna Maria", None),
         ("Jean-Luc", None),
-        ("J", None),
         ("Ольга", None),
         ("ﬁona", "fiona"),  # the ligature fi
     ],

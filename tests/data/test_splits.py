@@ -76,20 +76,13 @@ def test_labels_that_cannot_be_learned_are_refused(labels, message):
         data.split(numbered(0, 40), labels=labels)
 
 
-def test_what_is_left_out_of_labelled_texts_is_counted_and_said(capsys):
+def test_a_text_with_two_labels_is_left_out_and_nothing_is_said_without_labels(capsys):
     texts, labels = numbered(0, 40), ["odd", "even"] * 20
-    data.split([*texts, *texts[:5]])  # without labels a repeat tells nothing
-    data.split(texts, labels=labels)
+    data.split([*texts, *texts[:5]])
     assert capsys.readouterr().out == ""
-    corpus = data.split([*texts, *texts[:5], " "], labels=[*labels, *labels[:4], "odd", "odd"])
-    assert sum(map(len, corpus.values())) == 40
-    again = data.split([*texts, texts[1]], labels=[*labels, "odd"])
-    assert sum(map(len, again.values())) == 39
-    said = capsys.readouterr().out.splitlines()
-    assert [line[:25] for line in said] == [
-        "6 of 46 rows are left out",
-        "2 of 41 rows are left out",
-    ]
+    corpus = data.split([*texts, texts[1]], labels=[*labels, "odd"])
+    assert sum(map(len, corpus.values())) == 39
+    assert capsys.readouterr().out.startswith("2 of 41 rows are left out")
 
 
 def test_labelled_rows_of_a_source_that_are_left_out_are_counted_and_said(capsys):

@@ -41,13 +41,6 @@ def test_a_word_is_merged_as_by_hand(subwords):
         assert found == merged_by_hand(subwords.merges, word)
 
 
-def test_the_commonest_pair_is_merged_first():
-    # Pairs: "aa" four times, "ab" twice, " a" twice.
-    trained = Subwords.from_texts(["aaab aaab aaab"], 258)
-    assert trained.merges == [("a", "a")]
-    assert trained.symbols[257] == "aa"
-
-
 def test_the_size_is_the_one_asked_for_and_more_subwords_make_shorter_texts(subwords, reference):
     assert len(subwords) == SIZE == len(subwords.symbols)
     # Four characters offer one pair that occurs twice, and one token is all there is to add.

@@ -1,7 +1,6 @@
 import time
 import tracemalloc
 
-import numpy as np
 import pytest
 import torch
 
@@ -32,12 +31,9 @@ def test_a_vocabulary_may_hold_half_a_surrogate_pair_and_the_last_code_point():
 
 
 def test_texts_longer_than_a_chunk_are_encoded_as_short_ones():
-    rng = np.random.default_rng(0)
-    lengths = [3 * CHUNK + 7, 0, 5, CHUNK, 1, *rng.integers(0, 40, 500), CHUNK - 1]
-    texts = ["".join(map(chr, rng.integers(97, 123, length))) for length in lengths]
-    vocabulary = Vocabulary.from_texts(texts)
+    texts = ["ab" * CHUNK + "c", "", "b" * (CHUNK - 1), "a"]
     by_hand = [ids for text in texts for ids in (*(ord(c) - 96 for c in text), BOUNDARY)]
-    assert vocabulary.encode_texts(texts).tolist() == by_hand
+    assert Vocabulary("abc").encode_texts(texts).tolist() == by_hand
 
 
 def test_ids_follow_the_alphabet_after_the_boundary():
