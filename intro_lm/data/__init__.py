@@ -1,12 +1,6 @@
 """Where text comes from, and how it becomes tensors."""
 
-from intro_lm.data.batches import (
-    IGNORED,
-    Batches,
-    StreamBatches,
-    WindowBatches,
-    context_windows,
-)
+from intro_lm.data.batches import IGNORED, Batches, StreamBatches, WindowBatches, context_windows
 from intro_lm.data.bundled import names, unlabelled_names
 from intro_lm.data.catalogue import available, describe, load, running_text, texts
 from intro_lm.data.files import load_file

@@ -98,19 +98,20 @@ def arrange(
         shuffled = list(kept["train"])
         random.Random(seed).shuffle(shuffled)
         first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-        tenth = len(shuffled) // 10
         if len(missing) == 2:
-            cut = (shuffled[:first], shuffled[first:second], shuffled[second:])
-            kept |= zip(SPLITS, cut, strict=True)
+            kept |= {"train": shuffled[:first], "validation": shuffled[first:second]}
+            kept["test"] = shuffled[second:]
         else:
+            tenth = len(shuffled) // 10
             kept |= {missing[0]: shuffled[:tenth], "train": sorted(shuffled[tenth:])}
     if not all(kept.values()):
         raise ValueError(f"the corpus has {count} texts, too few to split; give at least 10")
     parts = parts | dict.fromkeys(missing, parts["train"])
     _check_labels(parts, kept)
-    names = (*SPLITS, *further)  # Dataset(table) is a compact copy, quicker to read than a view
-    tables = {name: parts[name].with_format("arrow").select(kept[name])[:] for name in names}
-    return DatasetDict({name: Dataset(table) for name, table in tables.items()})
+    corpus = DatasetDict()
+    for name in (*SPLITS, *further):  # a copy, since reading the rows of a view is slow
+        corpus[name] = Dataset(parts[name].data.table.take(kept[name]))
+    return corpus
 
 
 def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
