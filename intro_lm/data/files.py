@@ -24,12 +24,10 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
     Args:
         path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
-        text: the column with the texts.
-        label: the column with the labels, if any: all strings or all whole numbers.
+        text, label: the columns with the texts and, if any, the labels, as `split` takes them.
 
     Raises:
-        ValueError: another ending, a file that is not what its ending says, bytes that are not
-            UTF-8 text, no such column, or as `split`.
+        ValueError: the file is not what its ending says, has no such column, or as `split`.
     """
     path = Path(path)
     if path.suffix not in READERS:
@@ -46,13 +44,7 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without its byte order mark; a `ValueError` if it is not one."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte, at = error.object[error.start], error.start
-        raise ValueError(
-            f"byte 0x{byte:02x} at position {at} is not UTF-8; save the file as UTF-8"
-        ) from None
+    text = path.read_bytes().decode("utf-8-sig")
     if "\0" in text:
         raise ValueError("it holds NUL bytes, as UTF-16 and binary files do; save it as UTF-8")
     return text.replace("\r\n", "\n")

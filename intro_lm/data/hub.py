@@ -189,10 +189,8 @@ def load_repository(
 
 
 def problem_of(ask: Callable[[], None]) -> str | None:
-    """None if `ask` returns in time, else its error, or that no answer came.
-
-    The question is asked on a daemon thread, because looking up a host name obeys no time-out.
-    """
+    """None if `ask` returns in time, else its error, or that no answer came."""
+    # Asked on a daemon thread, because looking up a host name obeys no time-out.
     answer: list[str | None] = [f"no answer within {PROBE_SECONDS:.0f} seconds"]
 
     def run() -> None:

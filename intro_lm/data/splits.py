@@ -30,15 +30,13 @@ def split(
     and what is lost is printed.
 
     Args:
-        texts: what to split.
         seed: which shuffle.
         labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
             names are the sorted labels.
         keep_repeats: to compare with numbers of others; the splits then leak.
 
     Raises:
-        ValueError: there are fewer than about 10 texts, or a label is missing, of another type
-            than the rest or not in the training split.
+        ValueError: there are too few texts, or a label is missing or not in the training split.
     """
     from datasets import Dataset
 

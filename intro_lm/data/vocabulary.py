@@ -108,12 +108,9 @@ class Vocabulary:
 
 
 def known_ids(ids: Tensor | Sequence[int], size: int) -> list[int]:
-    """The ids as a list, all of them ids of a vocabulary of `size` tokens, or a `ValueError`."""
+    """The ids as a list; a `ValueError` if one is not of a vocabulary of `size` tokens."""
     values = ids.tolist() if isinstance(ids, Tensor) else list(ids)
     for token in (min(values, default=0), max(values, default=0)):
         if not 0 <= token < size:
-            raise ValueError(
-                f"id {token} is not in this vocabulary of {size} tokens; decode with the one that "
-                "the text was encoded with"
-            )
+            raise ValueError(f"id {token} is not in this vocabulary of {size} tokens; use its own")
     return values

@@ -49,7 +49,7 @@ def test_a_file_of_your_own_is_read_whatever_its_line_ends_and_mark(tmp_path, en
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("anna\nzoé\n".encode("latin-1"), "byte 0xe9 at position 7 is not UTF-8"),
+        ("anna\nzoé\n".encode("latin-1"), "'utf-8' codec can't decode byte 0xe9 in position 7"),
         ("anna\nbob".encode("utf-16-le"), "NUL bytes, as UTF-16"),
         (b"", "(0 texts|no column)"),
         (b"\xef\xbb\xbf\n\r\n  \n", "(0 texts|no column)"),
