@@ -230,18 +230,18 @@ def _first_line(error: BaseException) -> str:
 
 def _remove_damaged(folder: Path) -> bool:
     """Remove the files that are not what the Hub sent; whether there were any."""
-    damaged = False
-    for link in filter(Path.is_symlink, folder.rglob("*")):
-        # The client names what a link points to by its hash: SHA-256, or for small files Git's.
-        expected, content = link.readlink().name, link.read_bytes() if link.exists() else b""
-        digest = hashlib.sha256(content)
-        if len(expected) != 64:
-            digest = hashlib.sha1(b"blob %d\0" % len(content) + content)
-        if digest.hexdigest() != expected:
-            link.resolve().unlink(missing_ok=True)
-            link.unlink()
-            damaged = True
-    return damaged
+    damaged = [link for link in folder.rglob("*") if link.is_symlink() and not _whole(link)]
+    for link in damaged:
+        link.resolve().unlink(missing_ok=True)
+        link.unlink()
+    return bool(damaged)
+
+
+def _whole(link: Path) -> bool:
+    """The client names what a link points to by its hash: SHA-256, or for small files Git's."""
+    name, content = link.readlink().name, link.read_bytes() if link.exists() else b""
+    git_hash = hashlib.sha1(b"blob %d\0" % len(content) + content)
+    return name in (hashlib.sha256(content).hexdigest(), git_hash.hexdigest())
 
 
 def _table(repository: Repository, rows: IterableDataset) -> Dataset:

@@ -21,11 +21,6 @@ def test_a_bundled_dataset_has_three_splits_of_distinct_texts():
     assert [[row["text"] for row in rows] for rows in streams.values()] == parts
 
 
-def test_an_unknown_dataset_is_refused_with_the_known_ones():
-    with pytest.raises(KeyError, match=r"no dataset 'nmaes'.*names, name-origins"):
-        data.load("nmaes")
-
-
 @pytest.fixture
 def served(loopback, tmp_path, monkeypatch):
     """The server of a download of the catalogue, on the loopback, and where it is kept."""

@@ -271,12 +271,3 @@ def test_a_fault_ends_soon_in_one_clear_error_and_leaves_nothing_that_is_trusted
         assert "\n" not in during[name]["message"]
         assert f"'faults/{name}'" in during[name]["message"]
         assert after[name]["sizes"] == {"train": 48, "validation": 6, "test": 6}
-
-
-@pytest.mark.slow
-def test_a_cache_that_cannot_be_written_gives_one_clear_error(server, home):
-    server.repositories["some/large"] = {"train.parquet": rows("large")}
-    home.touch()  # a file where the folder should be
-    found = run(server, home, 'attempt(data.load_hub, "some/large")')
-    assert found["error"] == "DatasetUnavailableError", found
-    assert "HF_HOME" in found["message"]

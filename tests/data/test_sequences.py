@@ -13,7 +13,6 @@ from intro_lm.data import (
     LabelledBatches,
     PaddedBatches,
     StreamBatches,
-    Subwords,
     Vocabulary,
     WindowBatches,
     context_windows,
@@ -166,16 +165,6 @@ def test_reversed_batches_are_those_of_reversed_texts(shuffle):
 
     backward, by_hand = make(TEXTS).reversed(), make([text[::-1] for text in TEXTS])
     assert backward.fingerprint() == by_hand.fingerprint() != make(TEXTS).fingerprint()
-
-
-def test_subwords_are_reversed_whole_and_the_texts_keep_their_order(some_names):
-    batches = PaddedBatches.from_texts(Subwords.from_texts(some_names, 300), some_names, 50)
-    for (_, forward), (_, backward) in zip(
-        batches.epoch(0), batches.reversed().epoch(0), strict=True
-    ):
-        for row, reversed_row in zip(forward, backward, strict=True):
-            tokens = row[row > 0].tolist()
-            assert reversed_row[reversed_row != IGNORED].tolist() == [*tokens[::-1], 0]
 
 
 def test_what_makes_no_batch_is_refused():

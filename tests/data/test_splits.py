@@ -38,8 +38,6 @@ def test_a_running_text_is_cut_in_order_nine_to_one():
         "train": [text[:94]],
         "validation": [text[94:]],
     }
-    with pytest.raises(ValueError, match="the text has 1 characters"):
-        data.split_in_order("a")
 
 
 def rows(texts, labels=None) -> Dataset:
@@ -83,19 +81,6 @@ def test_a_text_with_two_labels_is_left_out_and_nothing_is_said_without_labels(c
     corpus = data.split([*texts, texts[1]], labels=[*labels, "odd"])
     assert sum(map(len, corpus.values())) == 39
     assert capsys.readouterr().out.startswith("2 of 41 rows are left out")
-
-
-def test_labelled_rows_of_a_source_that_are_left_out_are_counted_and_said(capsys):
-    test = rows(["text 7", "text 7", " ", *numbered(200, 208)], [0, 0, 1, *[0, 1] * 4])
-    texts = [*numbered(0, 100), *numbered(0, 5), "", "  ", "twice", "twice"]
-    train = rows(texts, [*[1, 0] * 50, 1, 0, 1, 0, 1, 0, 0, 0, 1])
-    corpus = arrange({"train": train, "test": test})
-    said = capsys.readouterr().out
-    assert "test: 1 of 11 rows are left out" in said
-    assert "train: 10 of 109 rows are left out" in said
-    kept = [*corpus["train"]["text"], *corpus["validation"]["text"]]
-    assert sorted(kept) == sorted({*numbered(0, 100)} - {"text 7"})
-    assert corpus["test"]["text"] == ["text 7", "text 7", *numbered(200, 208)]
 
 
 def stored(labels) -> Dataset:
