@@ -11,31 +11,41 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import multiprocessing
+import signal
 import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import fail_stale_trials
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 from tqdm import tqdm
 
 from intro_lm.checks import require_choice, require_count
 from intro_lm.search.experiment import Experiment
 from intro_lm.search.space import Space, Value, grid, require_space
-from intro_lm.search.trials import (
-    ERROR,
-    PRUNERS,
-    SAMPLERS,
-    Objective,
-    SweepFailedError,
-    Work,
-    counted,
-    run_workers,
-)
+from intro_lm.search.storage import ERROR, counted, open_study
+from intro_lm.search.trials import Objective, run_trial
 
-POLL_SECONDS = 0.5
+SAMPLERS = ("tpe", "random", "grid")
+PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    "none": NopPruner,
+    "median": MedianPruner,
+    "halving": partial(SuccessiveHalvingPruner, min_resource=25, reduction_factor=2),  # percent
+}
+POLL_SECONDS = 0.25
+
+
+class SweepFailedError(RuntimeError):
+    """Every trial failed, or a worker died."""
 
 
 def sweep(
@@ -82,34 +92,29 @@ def sweep(
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
     """
     require_count(trials=trials, workers=workers)
-    require_choice(SAMPLERS, sampler=sampler)
-    require_choice(PRUNERS, pruner=pruner)
-    if type(seed) is not int or seed < 0:
-        raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0")
-    if workers > 1 and study is None:
-        raise ValueError("several workers need a study that is kept; name a file with study=")
-    known = None
-    described: Any = getattr(objective, "__qualname__", type(objective).__name__)
-    if isinstance(objective, Experiment):
-        known, described = objective.known, dataclasses.asdict(objective)
-    require_space(space, known)
+    settings = _settings(objective, space, sampler, pruner, seed)
     points = grid(space) if sampler == "grid" else []
-    settings = {"objective": described, "space": space}
-    settings |= {"sampler": sampler, "pruner": pruner, "seed": seed}
-    folder = None if runs is None else Path(runs)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
     total = min(trials, len(points) or trials)
-    work = Work(objective, settings, total, _url(study), name, folder)
-    kept = work.open()
+    if runs is not None:
+        Path(runs).mkdir(parents=True, exist_ok=True)
+    kept = open_study(study, name, settings, PRUNERS[pruner]())
     _queue(kept, points, total, seed)
-    _run(work, kept, workers, progress)
-    failed = [trial.user_attrs.get(ERROR) for trial in counted(kept)]
-    if all(failed):
-        raise SweepFailedError(
-            f"all {len(failed)} trials failed; the first one: {failed[0]}. Once that is mended, "
-            "begin another study"
-        )
+    run = partial(_run, total, objective, space, runs)
+    with tqdm(total=total, unit=" trials", disable=not progress) as bar:
+        if workers > 1:
+            how: dict[str, Any] = {"sampler": sampler, "pruner": pruner, "seed": seed, "runs": runs}
+            call = partial(sweep, objective, space, trials=trials, study=study, name=name, **how)
+            _run_workers(call, workers, partial(_show, bar, kept))
+        while _show(bar, kept) < total and not _is_orphan():
+            fail_stale_trials(kept)
+            if _is_left(kept, total, sampler):
+                number = len(kept.get_trials(deepcopy=False))
+                kept.sampler = _sampler(sampler, seed, number)
+                # Whatever its settings make PyTorch raise ends the trial, not the study.
+                kept.optimize(partial(run, number), n_trials=1, catch=(Exception,))
+            else:  # the last trials run in other processes, or these died
+                time.sleep(POLL_SECONDS)
+    _require_success(kept)
     return kept
 
 
@@ -131,43 +136,115 @@ def best_so_far(study: Study) -> list[float]:
     return list(itertools.accumulate(losses, min))
 
 
-def _run(work: Work, study: Study, workers: int, progress: bool) -> None:
-    """Run trials until all are finished, those of other processes included."""
-
-    def finished() -> int:
-        return sum(trial.state.is_finished() for trial in counted(study))
-
-    def update() -> None:
-        bar.set_postfix(best=f"{min(best_so_far(study), default=math.inf):.4f}", refresh=False)
-        bar.update(finished() - bar.n)
-
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if work.url is not None:  # so that one that died before its first heartbeat is noticed too
-            study._storage.record_heartbeat(trial._trial_id)
-    with tqdm(total=work.total, unit=" trials", disable=not progress) as bar:
-        update()
-        while finished() < work.total:
-            if not work.is_left(study):  # the last trials run in other processes, or these died
-                time.sleep(POLL_SECONDS)
-            elif workers > 1:
-                run_workers(work, workers, update)
-            else:
-                work.run(study, update)
-            fail_stale_trials(study)
-            update()
+def _settings(
+    objective: Objective, space: Space, sampler: str, pruner: str, seed: int
+) -> dict[str, Any]:
+    """What is searched and how, checked, as plain data."""
+    require_choice(SAMPLERS, sampler=sampler)
+    require_choice(PRUNERS, pruner=pruner)
+    if type(seed) is not int or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0")
+    known, described = None, getattr(objective, "__qualname__", type(objective).__name__)
+    if isinstance(objective, Experiment):
+        known, described = objective.known, dataclasses.asdict(objective)
+    require_space(space, known)
+    return {
+        "objective": described, "space": space, "sampler": sampler, "pruner": pruner, "seed": seed,
+    }  # fmt: skip
 
 
-def _queue(study: Study, points: list[dict[str, Value]], total: int, seed: int) -> None:
+def _queue(study: Study, points: Sequence[Mapping[str, Value]], total: int, seed: int) -> None:
     """Queue a grid's points that are neither done nor queued, in an order drawn by the seed."""
     known = [trial.system_attrs.get("fixed_params") for trial in counted(study)]
     for index in np.random.default_rng(seed).permutation(len(points))[:total]:
         if points[index] not in known:
-            study.enqueue_trial(points[index])
+            study.enqueue_trial(dict(points[index]))
 
 
-def _url(study: str | Path | None) -> str | None:
-    """The database that keeps the study; a file's folder is made."""
-    if study is None or "://" in str(study):
-        return None if study is None else str(study)
-    Path(study).parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{study}"
+def _is_left(study: Study, total: int, sampler: str) -> bool:
+    """Whether a trial waits to be run, or has not been drawn yet."""
+    trials = counted(study)
+    waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
+    return waiting or (len(trials) < total and sampler != "grid")
+
+
+def _sampler(sampler: str, seed: int, number: int) -> BaseSampler:
+    """A sampler for trial `number` alone.
+
+    So no process, and no study that goes on, draws what another drew; and random search draws the
+    same whatever is pruned.
+    """
+    seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    if sampler == "tpe":
+        return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    return RandomSampler(seed)
+
+
+def _run(
+    total: int,
+    objective: Objective,
+    space: Space,
+    runs: str | Path | None,
+    number: int,
+    trial: Trial,
+) -> float:
+    rank = [each.number for each in counted(trial.study)].index(trial.number)
+    if trial.number > number or rank >= total:  # it fails without a note, so it won't count
+        raise RuntimeError("another process drew a trial at the same moment")
+    return run_trial(trial, objective, space, runs)
+
+
+def _require_success(study: Study) -> None:
+    errors = [trial.user_attrs.get(ERROR) for trial in counted(study)]
+    if all(errors):
+        raise SweepFailedError(
+            f"all {len(errors)} trials failed; the first one: {errors[0]}. Once that is mended, "
+            "begin another study"
+        )
+
+
+def _show(bar: tqdm, study: Study) -> int:
+    """Bring the progress bar up to date; how many trials are finished."""
+    finished = sum(trial.state.is_finished() for trial in counted(study))
+    bar.set_postfix(best=f"{min(best_so_far(study), default=math.inf):.4f}", refresh=False)
+    bar.update(finished - bar.n)
+    return finished
+
+
+def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], object]) -> None:
+    """Run the same sweep in several processes until no trial is left."""
+    spawn = multiprocessing.get_context("spawn")
+    threads = max(1, torch.get_num_threads() // workers)
+    processes = [spawn.Process(target=_work, args=(call, threads)) for _ in range(workers)]
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: we stop the workers
+    for process in processes:
+        process.start()
+    signal.signal(signal.SIGINT, handler)
+    try:
+        while any(process.is_alive() for process in processes):
+            time.sleep(POLL_SECONDS)
+            update()
+    except BaseException:
+        for process in processes:
+            process.terminate()
+        raise
+    died = [process.exitcode for process in processes if process.exitcode]
+    if died:
+        raise SweepFailedError(
+            f"{len(died)} of {workers} workers died (exit code {died[0]}); no finished trial is "
+            "lost, and the same call goes on. If they die at once, look at the errors above; an "
+            "objective that is defined in a notebook can't be sent to other processes"
+        )
+
+
+def _work(call: Callable[..., Study], threads: int) -> None:
+    """What a worker process does."""
+    torch.set_num_threads(threads)
+    with suppress(SweepFailedError):  # the parent sees it too
+        call(progress=False)
+
+
+def _is_orphan() -> bool:
+    # A worker whose parent has died.
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
