@@ -92,6 +92,8 @@ def sweep(
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
     """
     require_count(trials=trials, workers=workers)
+    if workers > 1 and study is None:
+        raise ValueError("several workers need a study that is kept; name a file with study=")
     settings = _settings(objective, space, sampler, pruner, seed)
     points = grid(space) if sampler == "grid" else []
     total = min(trials, len(points) or trials)
@@ -227,6 +229,8 @@ def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], o
     except BaseException:
         for process in processes:
             process.terminate()
+        for process in processes:
+            process.join()
         raise
     died = [process.exitcode for process in processes if process.exitcode]
     if died:
@@ -240,7 +244,8 @@ def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], o
 def _work(call: Callable[..., Study], threads: int) -> None:
     """What a worker process does."""
     torch.set_num_threads(threads)
-    with suppress(SweepFailedError):  # the parent sees it too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the trial will run again
+    with suppress(KeyboardInterrupt, SweepFailedError):  # which the parent sees too
         call(progress=False)
 
 
