@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,9 +53,9 @@ def open_study(
                 f"the study {name!r} was begun with {key} = {begun.get(key)!r}, not {value!r}; "
                 "choose another file or name for another sweep"
             )
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if storage is not None:  # one that died before its first heartbeat is noticed, too
-            storage.record_heartbeat(trial._trial_id)
+    if storage is not None and multiprocessing.parent_process() is None:
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            storage.record_heartbeat(trial._trial_id)  # it may have died before its first one
     return study
 
 

@@ -222,17 +222,17 @@ def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], o
     for process in processes:
         process.start()
     signal.signal(signal.SIGINT, handler)
+    died: list[int] = []
     try:
-        while any(process.is_alive() for process in processes):
+        while not died and any(process.is_alive() for process in processes):
             time.sleep(POLL_SECONDS)
             update()
-    except BaseException:
+            died = [process.exitcode for process in processes if process.exitcode]
+    finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.join()
-        raise
-    died = [process.exitcode for process in processes if process.exitcode]
     if died:
         raise SweepFailedError(
             f"{len(died)} of {workers} workers died (exit code {died[0]}); no finished trial is "

@@ -16,7 +16,6 @@ from intro_lm.search import SweepFailedError, best_so_far, storage, sweep, train
 from intro_lm.search.experiment import Experiment
 from tests.search.objectives import SPACE, Crash, parabola, slow_parabola
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
@@ -295,8 +294,8 @@ def test_a_study_killed_three_times_ends_whole(tmp_path, command, sampler, worke
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     last = command(sampler, workers=workers)
-    last.communicate()
-    assert last.returncode == 0
+    errors = last.communicate()[1]
+    assert last.returncode == 0, errors
     require_whole(tmp_path / "s.db", 30)
 
 
@@ -310,6 +309,6 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(tmp_path, command):
     assert shown.endswith("stopped; the same command goes on\n")
     assert "Traceback" not in shown
     last = command(steps=200, trials=12, workers=2)
-    last.communicate()
-    assert last.returncode == 0
+    errors = last.communicate()[1]
+    assert last.returncode == 0, errors
     require_whole(tmp_path / "s.db", 12)
