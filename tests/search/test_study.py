@@ -80,7 +80,7 @@ def test_failed_trials_are_kept_with_their_error_and_dont_end_the_study():
 
 
 def test_all_trials_failing_shows_the_first_error():
-    with pytest.raises(SweepFailedError, match="all 3 trials failed.*returned the loss nan"):
+    with pytest.raises(SweepFailedError, match=r"all 3 trials failed.*returned the loss nan"):
         run(lambda parameters, logger: float("nan"), trials=3)
 
 
