@@ -82,7 +82,7 @@ def better_than_noise(answer: Answer) -> None:
 
 def _allowed(answer: Answer) -> dict[str, Any]:
     """The answer's settings, if they keep to the rules."""
-    from intro_lm.search.experiment import MODEL, Experiment
+    from intro_lm.search.experiment import Experiment, model_sizes
 
     settings = plain(call(answer))
     if type(settings) is not dict:
@@ -100,7 +100,7 @@ def _allowed(answer: Answer) -> dict[str, Any]:
         Experiment(fixed={**SMALL, **settings})
     except ValueError as error:
         raise NotYet(f"The package refuses it: {error}", case) from None
-    sizes = {name: settings.get(name, default) for name, default in MODEL.items()}
+    sizes = {name: settings.get(name, default) for name, default in model_sizes("mlp").items()}
     if sizes["context_length"] > LONGEST_CONTEXT:
         raise NotYet(f"Keep the context to {LONGEST_CONTEXT} letters", case)
     parameters = _parameters(sizes)
