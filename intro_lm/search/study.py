@@ -2,6 +2,11 @@
 
     python -m intro_lm sweep SPACE.toml --study runs/sweep.db --trials 40 --workers 2
 
+Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
+whose best loss so far is above the median of the losses that the completed trials had at the same
+point, once there are five (after Golovin et al. 2017). `halving` (Li et al. 2020) lets the better
+half go on at a quarter of the steps, and again at a half; it needs the logger's `steps`.
+
 A study survives: stopped or killed, the same call goes on with it, and a trial that was cut off
 runs again with its values. Several processes, and over a database several machines, share one.
 """
@@ -23,7 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import fail_stale_trials
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
@@ -72,11 +77,8 @@ def sweep(
             included. A grid ends with its last point.
         study: a file (SQLite) or a database's URL, which keeps the study; None keeps it in memory.
         name: which study, where a database holds several.
-        sampler: `tpe` (Bergstra et al. 2011), `random` or `grid`.
-        pruner: `none`; `median` stops a trial whose best loss so far is above the median of the
-            losses that the completed trials had at the same point, once there are five (after
-            Golovin et al. 2017); `halving` (Li et al. 2020) lets the better half go on at a quarter
-            of the steps, and again at a half; it needs the logger's `steps`.
+        sampler: `tpe`, `random` or `grid`.
+        pruner: `none`, `median` or `halving`.
         seed: of what is drawn. One worker that isn't interrupted draws the same trials again.
         workers: processes, which share the threads that PyTorch may use.
         runs: folder for TensorBoard, a run for each trial; None writes none.
@@ -101,21 +103,13 @@ def sweep(
         Path(runs).mkdir(parents=True, exist_ok=True)
     kept = open_study(study, name, settings, PRUNERS[pruner]())
     _queue(kept, points, total, seed)
-    run = partial(_run, total, objective, space, runs)
     with tqdm(total=total, unit=" trials", disable=not progress) as bar:
         if workers > 1:
             how: dict[str, Any] = {"sampler": sampler, "pruner": pruner, "seed": seed, "runs": runs}
             call = partial(sweep, objective, space, trials=trials, study=study, name=name, **how)
             _run_workers(call, workers, partial(_show, bar, kept))
         while _show(bar, kept) < total and not _is_orphan():
-            fail_stale_trials(kept)
-            if _is_left(kept, total, sampler):
-                number = len(kept.get_trials(deepcopy=False))
-                kept.sampler = _sampler(sampler, seed, number)
-                # Whatever its settings make PyTorch raise ends the trial, not the study.
-                kept.optimize(partial(run, number), n_trials=1, catch=(Exception,))
-            else:  # the last trials run in other processes, or these died
-                time.sleep(POLL_SECONDS)
+            _run_next(kept, total, settings, partial(run_trial, objective, space, total, runs))
     _require_success(kept)
     return kept
 
@@ -163,37 +157,26 @@ def _queue(study: Study, points: Sequence[Mapping[str, Value]], total: int, seed
             study.enqueue_trial(dict(points[index]))
 
 
-def _is_left(study: Study, total: int, sampler: str) -> bool:
-    """Whether a trial waits to be run, or has not been drawn yet."""
+def _run_next(
+    study: Study, total: int, settings: Mapping[str, Any], run: Callable[[int, Trial], float]
+) -> None:
+    """Run a trial that waits or hasn't been drawn yet; if there is none, wait for the others."""
+    fail_stale_trials(study)  # of processes that died; they run again
+    number = len(study.get_trials(deepcopy=False))
     trials = counted(study)
     waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
-    return waiting or (len(trials) < total and sampler != "grid")
-
-
-def _sampler(sampler: str, seed: int, number: int) -> BaseSampler:
-    """A sampler for trial `number` alone.
-
-    So no process, and no study that goes on, draws what another drew; and random search draws the
-    same whatever is pruned.
-    """
-    seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    if sampler == "tpe":
-        return TPESampler(seed=seed, multivariate=True, constant_liar=True)
-    return RandomSampler(seed)
-
-
-def _run(
-    total: int,
-    objective: Objective,
-    space: Space,
-    runs: str | Path | None,
-    number: int,
-    trial: Trial,
-) -> float:
-    rank = [each.number for each in counted(trial.study)].index(trial.number)
-    if trial.number > number or rank >= total:  # it fails without a note, so it won't count
-        raise RuntimeError("another process drew a trial at the same moment")
-    return run_trial(trial, objective, space, runs)
+    if not waiting and (len(trials) >= total or settings["sampler"] == "grid"):
+        time.sleep(POLL_SECONDS)
+        return
+    # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
+    # another drew, and random search draws the same whatever is pruned.
+    entropy = np.random.SeedSequence([settings["seed"], number])
+    seed = int(entropy.generate_state(1)[0])
+    study.sampler = RandomSampler(seed)
+    if settings["sampler"] == "tpe":
+        study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    # Whatever its settings make PyTorch raise ends the trial, not the study.
+    study.optimize(partial(run, number), n_trials=1, catch=(Exception,))
 
 
 def _require_success(study: Study) -> None:
@@ -222,12 +205,11 @@ def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], o
     for process in processes:
         process.start()
     signal.signal(signal.SIGINT, handler)
-    died: list[int] = []
     try:
-        while not died and any(process.is_alive() for process in processes):
+        while any(p.is_alive() for p in processes) and not any(p.exitcode for p in processes):
             time.sleep(POLL_SECONDS)
             update()
-            died = [process.exitcode for process in processes if process.exitcode]
+        died = [process.exitcode for process in processes if process.exitcode]
     finally:
         for process in processes:
             process.terminate()

@@ -55,12 +55,11 @@ def read_sweep(path: str | Path) -> SweepFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     for key, value in entries.items():
-        if key not in KEYS:
-            raise ValueError(f"{path}: {key} is unknown; there are {', '.join(KEYS)}")
-        if type(value) is not KEYS[key]:
-            raise ValueError(f"{path}: {key} is {value!r}; its type is {KEYS[key].__name__}")
+        if type(value) is not KEYS.get(key):
+            known = ", ".join(f"{name} ({kind.__name__})" for name, kind in KEYS.items())
+            raise ValueError(f"{path}: there is no {key} = {value!r}; there are {known}")
     if "space" not in entries:
         raise ValueError(f"{path} has no [space]; name at least one hyperparameter to search there")
-    about = {key: entries[key] for key in ("dataset", "model", "fixed", "seed") if key in entries}
-    search = {key: entries[key] for key in ("sampler", "pruner", "seed") if key in entries}
-    return SweepFile(Experiment(**about), entries["space"], **search)
+    search = {key: entries.pop(key) for key in ("space", "sampler", "pruner") if key in entries}
+    experiment = Experiment(**entries)
+    return SweepFile(experiment, seed=experiment.seed, **search)

@@ -12,7 +12,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import Trial
 
 from intro_lm.search.space import Space, Value, suggest
-from intro_lm.search.storage import ERROR
+from intro_lm.search.storage import ERROR, counted
 from intro_lm.training import Tracker
 
 
@@ -57,8 +57,25 @@ class TrialLogger:
 Objective = Callable[[Mapping[str, Value], TrialLogger], float]
 
 
-def run_trial(trial: Trial, objective: Objective, space: Space, runs: str | Path | None) -> float:
-    """Draw hyperparameters, train with them and return the loss."""
+def run_trial(
+    objective: Objective,
+    space: Space,
+    total: int,
+    runs: str | Path | None,
+    number: int,
+    trial: Trial,
+) -> float:
+    """Draw hyperparameters, train with them and return the loss.
+
+    Args:
+        objective, space, runs: as in `sweep`.
+        total: trials in the end.
+        number: the trial's, as far as this process knew when it asked for one.
+        trial: Optuna's.
+    """
+    rank = [each.number for each in counted(trial.study)].index(trial.number)
+    if trial.number > number or rank >= total:  # it fails without a note, so it won't count
+        raise RuntimeError("another process drew a trial at the same moment")
     logger = TrialLogger(trial)
     try:
         parameters = suggest(trial, space)
