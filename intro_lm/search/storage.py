@@ -65,6 +65,12 @@ def counted(study: Study) -> list[FrozenTrial]:
     return [each for each in trials if each.state != TrialState.FAIL or ERROR in each.user_attrs]
 
 
+def retry(study: Study, trial: FrozenTrial) -> None:
+    """Have a trial that was cut off run again with its values; without any, another is drawn."""
+    if trial.params or "fixed_params" in trial.system_attrs:
+        RetryHeartbeatStaleTrialCallback(MOST_RETRIES)(study, trial)
+
+
 def _storage(address: str) -> RDBStorage:
     if "://" not in address:
         Path(address).parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +82,7 @@ def _storage(address: str) -> RDBStorage:
             engine_kwargs={"connect_args": patience},
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=SILENT_SECONDS,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(MOST_RETRIES),
+            heartbeat_stale_trial_callback=retry,
         )
     except (SQLAlchemyError, ImportError) as error:
         shown = address.rpartition("@")[2]  # without a password

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import Trial
 
 from intro_lm.search.space import Space, Value, suggest
-from intro_lm.search.storage import ERROR, counted
+from intro_lm.search.storage import ERROR, counted, retry
 from intro_lm.training import Tracker
 
 
@@ -86,8 +85,8 @@ def run_trial(
         if not math.isfinite(loss):
             raise ArithmeticError(f"the objective returned the loss {loss}")
         return loss
-    except KeyboardInterrupt:  # it will run again, with its values
-        RetryHeartbeatStaleTrialCallback()(trial.study, trial.study.get_trials()[trial.number])
+    except KeyboardInterrupt:
+        retry(trial.study, trial.study.get_trials()[trial.number])
         raise
     except optuna.TrialPruned:
         raise

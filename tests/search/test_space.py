@@ -5,6 +5,8 @@ import pytest
 from intro_lm.search import sweep
 from intro_lm.search.space import grid, require_space
 
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
 SPACE = {
     "learning_rate": {"log-uniform": [0.001, 0.1]},
     "weight_decay": {"uniform": [0, 0.5]},
