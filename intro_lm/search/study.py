@@ -214,6 +214,8 @@ def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], o
         for process in processes:
             process.terminate()
         for process in processes:
+            process.join(timeout=5)  # seconds to queue its trial again
+            process.kill()
             process.join()
     if died:
         raise SweepFailedError(
