@@ -102,7 +102,7 @@ def _fault(entry: Any, wanted: type | None) -> str | None:
         return None
     number = int if kind.endswith("integer") else float
     if wanted not in (None, float, number):
-        return f"it takes {wanted.__name__}"
+        return f"its type is {wanted.__name__}; use {'integer or ' * (wanted is int)}categorical"
     if len(values) != 2 or not all(fits(value, number) for value in values):
         return f"give the bounds [low, high], each a number of type {number.__name__}"
     if values[0] >= values[1] or (kind.startswith("log") and values[0] <= 0):

@@ -47,7 +47,10 @@ def drawn(sampler, space, trials, seed=0):
         ({"learning_rate": {"uniform": "0..1"}}, "learning_rate.*with a list"),
         ({"learning_rate": {"log-uniform": [0, 1.0]}}, "learning_rate.*on a log scale above 0"),
         ({"hidden_size": {"integer": [1.5, 8]}}, "hidden_size.*of type int"),
-        ({"hidden_size": {"uniform": [1, 8]}}, "hidden_size.*it takes int"),
+        (
+            {"hidden_size": {"uniform": [1, 8]}},
+            "hidden_size.*its type is int; use integer or categorical",
+        ),
         ({"optimizer": {"categorical": []}}, "optimizer.*different choices"),
         ({"optimizer": {"categorical": ["sgd", 3]}}, "optimizer.*choices of type str"),
         ({"optimizer": {"categorical": ["sgd", "sgd"]}}, "optimizer.*different choices"),
