@@ -35,11 +35,10 @@ def evaluate(
 
     Args:
         model: a language model, or a classifier.
-        batches: pairs (inputs, targets), such as a list, `batches.epoch(0)` or a `DataLoader`; or
-            `Batches`, whose epoch 0 is read and which say themselves whether state is carried.
+        batches: `Batches`, whose epoch 0 is read and which say themselves whether state is carried;
+            or pairs (inputs, targets), such as a list or a `DataLoader`.
         loss: the mean loss of one batch.
-        carry_state: a `StatefulLanguageModel` begins each batch of pairs in the state in which it
-            ended the batch before, and not in its initial state.
+        carry_state: a `StatefulLanguageModel` reads on from one batch of pairs to the next.
 
     Raises:
         ValueError: no target counts.
@@ -72,13 +71,7 @@ def perplexity(loss: float) -> float:
 
 
 def bits_per_character(loss: float, tokens: int, characters: int) -> float:
-    """A loss in nats per token as bits per character, which compares across vocabularies.
-
-    Args:
-        loss: nats per token, the mean over `tokens`.
-        tokens: how many tokens encode the text.
-        characters: how many characters the text has.
-    """
+    """A `loss` in nats per token as bits per character, which compares across vocabularies."""
     return loss * tokens / (characters * math.log(2))
 
 
@@ -89,11 +82,7 @@ def evaluate_bits(
 
     The end of a text is predicted too and counts as one character, so with a vocabulary of
     characters this is the loss in nats per token over log 2.
-
-    Raises:
-        ValueError: there are no texts, or one can't be encoded with the model's `vocabulary`.
     """
-    texts = list(texts)
     batches: data.Batches
     if model.context_length is None:
         batches = data.PaddedBatches.from_texts(vocabulary, texts, batch_size=32)
