@@ -1,7 +1,5 @@
 """Sampling texts, for every model."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """`python -m intro_lm classify`: from labelled texts to a trained classifier in a folder."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import math

@@ -4,8 +4,6 @@ It holds `model.json` (which model, of which sizes, on which data), `vocabulary.
 checkpoint, TensorBoard's files and, once training has ended, `result.json` with the losses.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time

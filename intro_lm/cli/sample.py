@@ -1,7 +1,5 @@
 """`python -m intro_lm sample`: texts from the language model in a run's folder."""
 
-from __future__ import annotations
-
 import argparse
 
 from intro_lm.cli.flags import add_argument_flags, given

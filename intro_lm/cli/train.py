@@ -1,7 +1,5 @@
 """`python -m intro_lm train`: from a dataset's name to a trained language model in a folder."""
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path
@@ -43,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     def test() -> dict[str, Any]:
         if "test" not in batches:
             return {}
-        loss = evaluate(model, batches["test"].to(next(model.parameters()).device))
+        loss = evaluate(model, batches["test"])
         print(f"test {loss:.4f}")
         return {"test_loss": loss}
 

@@ -1,7 +1,5 @@
 """What a classifier must beat: the commonest class, and a linear model of character n-grams."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -3,8 +3,6 @@
 Everything here reads probabilities (N, C), one row per text, from any classifier.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """95% confidence intervals over seeds, by Student's t."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any

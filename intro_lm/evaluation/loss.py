@@ -1,7 +1,5 @@
 """Loss, perplexity and bits per character, for every model."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -17,9 +15,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean negative log-likelihood, in nats, of the targets that count.
 
-    Args:
-        logits: (…, V).
-        targets: (…) token or class ids; -100 where the position doesn't count.
+    `logits` are (…, V), `targets` (…) token or class ids, -100 where the position doesn't count.
     """
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=data.IGNORED)
 
@@ -40,22 +36,16 @@ def evaluate(
         loss: the mean loss of one batch.
         carry_state: a `StatefulLanguageModel` reads on from one batch of pairs to the next.
 
-    Raises:
-        ValueError: no target counts.
+    A `ValueError` says so if no target counts.
     """
     if not isinstance(batches, Iterable):
-        carry_state = batches.carries_state
-        batches = batches.epoch(0)
+        carry_state, batches = batches.carries_state, batches.epoch(0)
     advance = model.advance if carry_state and isinstance(model, StatefulLanguageModel) else None
-    state = None
-    total, counted = 0.0, 0
+    state, total, counted = None, 0.0, 0
     with inference(model) as device:
         for inputs, targets in batches:
             inputs, targets = inputs.to(device), targets.to(device)
-            if advance is None:
-                logits = model(inputs)
-            else:
-                logits, state = advance(inputs, state)
+            logits, state = advance(inputs, state) if advance else (model(inputs), None)
             number = int((targets != data.IGNORED).sum())
             if number:  # the mean loss of a batch without a target would be NaN
                 total += loss(logits, targets).item() * number

@@ -1,9 +1,7 @@
 """Text classification: recurrent encoders, pooled over the text, and a linear layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +85,7 @@ class TextClassifier(nn.Module):
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         generator: torch.Generator | None = None,
-    ) -> TextClassifier:
+    ) -> Self:
         """A classifier whose encoders are copies of pretrained language models; its head is new.
 
         `backward` is a language model of reversed texts; without it there is one direction.

@@ -1,7 +1,5 @@
 """The contract of every language model, and how models are used once they are trained."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable

@@ -1,7 +1,5 @@
 """The neural probabilistic language model of Bengio et al. (2003)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

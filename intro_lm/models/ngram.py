@@ -3,9 +3,7 @@
 Their logits are log-probabilities. They have no parameters and are fitted by counting.
 """
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +29,7 @@ class Bigram(nn.Module):
         self.smoothing = smoothing
         self.register_buffer("counts", torch.zeros(vocabulary_size, vocabulary_size))
 
-    def fit(self, inputs: Tensor, targets: Tensor) -> Bigram:
+    def fit(self, inputs: Tensor, targets: Tensor) -> Self:
         """Count the pairs of the last column of `inputs` (N, T) and `targets` (N,)."""
         size = len(self.counts)
         pairs = inputs[:, -1] * size + targets
@@ -67,7 +65,7 @@ class KneserNey(nn.Module):
         self.context_length = max(order - 1, 1)
         self._levels: list[_Level] = []
 
-    def fit(self, inputs: Tensor, targets: Tensor) -> KneserNey:
+    def fit(self, inputs: Tensor, targets: Tensor) -> Self:
         """Count the n-grams of `inputs` (N, T), oldest token first, and `targets` (N,)."""
         if inputs.shape[1] < self.order - 1:
             raise ValueError(
@@ -95,7 +93,7 @@ class KneserNey(nn.Module):
         size = self.vocabulary_size
         probabilities = torch.full((len(inputs), size), 1 / size, dtype=torch.float64)  # (B, V)
         context = torch.zeros(len(inputs), dtype=torch.long)  # (B,)
-        for length, level in enumerate(self._levels):
+        for length, level in enumerate(self._levels):  # from the shortest context to the longest
             codes = self._extend(context, inputs, length)
             row = torch.searchsorted(level.contexts, codes).clamp(max=len(level.contexts) - 1)
             context = row.where((codes >= 0) & (codes == level.contexts[row]), -1)

@@ -1,7 +1,5 @@
 """Recurrent language models: the simple RNN, the GRU and the LSTM, behind one class."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
