@@ -16,7 +16,6 @@ from intro_lm.cli.train import load_corpus
 from intro_lm.data import Vocabulary
 from intro_lm.evaluation.classification import predict, score
 from intro_lm.models import RecurrentLM, TextClassifier
-from intro_lm.models.classifier import sizes_of
 from intro_lm.training import FineTuning, History, TrainingSettings, fine_tune, train
 
 
@@ -100,6 +99,6 @@ def _from_pretrained(options: argparse.Namespace, corpus: Any, classes: int, see
     model = TextClassifier.from_language_model(
         *models, classes=classes, vocabularies=vocabularies, generator=generator, **chosen
     )
-    theirs = sizes_of(models[0]) | {"directions": len(models)} | chosen
+    theirs = models[0].sizes | {"directions": len(models)} | chosen
     sizes = {name: theirs.get(name, size) for name, size in defaults_of(TextClassifier).items()}
     return model, vocabularies[0], sizes

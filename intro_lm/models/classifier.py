@@ -1,7 +1,7 @@
 """Text classification: recurrent encoders, pooled over the text, and a linear layer."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -93,15 +93,14 @@ class TextClassifier(nn.Module):
         an id must mean the same.
         """
         models = [forward] if backward is None else [forward, backward]
-        sizes, others = sizes_of(forward), sizes_of(models[-1])
-        if sizes != others:
+        if forward.sizes != models[-1].sizes:
             raise ValueError(
-                f"the forward language model has {sizes} and the backward one {others}; train "
-                "both with the same vocabulary and sizes"
+                f"the forward language model has {forward.sizes} and the backward one "
+                f"{models[-1].sizes}; train both with the same vocabulary and sizes"
             )
-        require_same_vocabulary(vocabularies, sizes["vocabulary_size"])
+        require_same_vocabulary(vocabularies, forward.sizes["vocabulary_size"])
         options = {"directions": len(models), "dropout": dropout, "token_dropout": token_dropout}
-        classifier = cls(classes=classes, generator=generator, **sizes | options)
+        classifier = cls(classes=classes, generator=generator, **forward.sizes | options)
         for encoder, model in zip(classifier.encoders, models, strict=True):
             encoder.load_state_dict(model.state_dict(), strict=False)  # all but the output layer
         return classifier
@@ -150,17 +149,6 @@ def concat_pooling(hidden: Tensor, lengths: Tensor) -> Tensor:
     largest = hidden.where(counts, float("-inf")).amax(1)  # (B, H)
     last = hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]  # (B, H)
     return torch.cat([mean, largest, last], 1)
-
-
-def sizes_of(model: RecurrentLM) -> dict[str, Any]:
-    """The arguments of `TextClassifier` that give encoders of the language model's sizes."""
-    return {
-        "vocabulary_size": model.embedding.num_embeddings,
-        "cell": model.cell,
-        "embedding_size": model.embedding.embedding_dim,
-        "hidden_size": model.recurrent.hidden_size,
-        "layers": model.recurrent.num_layers,
-    }
 
 
 def require_same_vocabulary(vocabularies: Sequence[Symbols], size: int) -> None:

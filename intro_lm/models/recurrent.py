@@ -1,5 +1,7 @@
 """Recurrent language models: the simple RNN, the GRU and the LSTM, behind one class."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -58,6 +60,9 @@ class RecurrentLM(nn.Module):
         require_fraction(dropout=dropout, token_dropout=token_dropout)
         require_choice(CELLS, cell=cell)
         self.cell = cell
+        # What another model must be built with to take over these weights.
+        self.sizes: dict[str, Any] = {"vocabulary_size": vocabulary_size, "layers": layers}
+        self.sizes |= {"embedding_size": embedding_size, "hidden_size": hidden_size, "cell": cell}
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.token_dropout = nn.Dropout1d(token_dropout)
         between = dropout if layers > 1 else 0.0  # with one layer PyTorch would warn
