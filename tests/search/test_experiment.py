@@ -92,6 +92,7 @@ def test_hyperparameters_are_the_models_the_settings_and_the_batch_size():
     shared = {"learning_rate": float, "clip_norm": float, "batch_size": int, "optimizer": str}
     assert {"hidden_layers": int, "direct": bool, **shared}.items() <= hyperparameters().items()
     recurrent = hyperparameters("lstm")
+    assert {"layers": int, "dropout": float, **shared}.items() <= recurrent.items()
     assert not {"seed", "cell", "generator", "vocabulary_size"} & recurrent.keys()
     assert "steps" not in Experiment(fixed=SMALL).known
 
