@@ -5,8 +5,12 @@ What happens between steps (logging, evaluating, saving, stopping) is in `bookke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,19 +20,20 @@ from tqdm import tqdm
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.models import StatefulLanguageModel
-from intro_lm.training.bookkeeping import Bookkeeper, stop_on_interrupt
+from intro_lm.training.bookkeeping import Bookkeeper, History, stop_on_interrupt
 from intro_lm.training.checkpoint import open_checkpoint
-from intro_lm.training.device import choose_device, choose_precision, random_state
-from intro_lm.training.history import History
-from intro_lm.training.loader import as_batches
 from intro_lm.training.optimizers import (
+    FineTuning,
     ParameterGroup,
     freeze_until_start,
     make_optimizer,
-    set_learning_rate,
-    unfrozen_afterwards,
 )
-from intro_lm.training.settings import TrainingSettings
+from intro_lm.training.settings import (
+    TrainingSettings,
+    choose_device,
+    choose_precision,
+    random_state,
+)
 from intro_lm.training.tracking import Logger
 
 
@@ -84,33 +89,34 @@ def train(
     batches = as_batches(batches).to(device)  # all of it at once: no copying in the loop
     validation = None if validation is None else as_batches(validation).to(device)
     optimizer = make_optimizer(model, settings, device, parameter_groups)
-    starts = {group["start"] for group in optimizer.param_groups}  # {0} unless fine-tuning
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
-    state: Tensor | None = None
     checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
+    history = History(str(device), precision)
 
     with (
         random_state(settings.seed, device),
-        unfrozen_afterwards(optimizer),
         stop_on_interrupt() as interrupted,
+        ExitStack() as afterwards,
         tqdm(
             total=settings.steps, desc=f"{device}, {precision}", disable=not progress,
             unit=" steps", mininterval=0.5,
         ) as bar,
     ):  # fmt: skip
-        history = History(str(device), precision)
         books = Bookkeeper(
             model, settings, loss, autocast, history, validation, tracker, checkpoint, bar
         )
         step, state = books.begin()  # 0 and None, or where the checkpoint stopped
-        freeze_until_start(optimizer, step)
+        # Only fine-tuning freezes anything; however the run ends, nothing stays frozen.
+        starts = {step, *(group["start"] for group in optimizer.param_groups)}
+        afterwards.callback(freeze_until_start, optimizer, math.inf)
         while step < settings.steps:
             if step % len(batches) == 0:
                 state = None  # an epoch begins where every row of text begins
             for inputs, targets in batches.epoch(step // len(batches), step % len(batches)):
                 if step in starts:
                     freeze_until_start(optimizer, step)  # a group's turn to learn
-                set_learning_rate(optimizer, settings.learning_rate_at(step))
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.learning_rate_at(step) * group["relative_rate"]
                 with autocast:  # matrix products in bfloat16, where the precision says so
                     if carry is None:
                         logits = model(inputs)  # (B, V), (B, T, V), or (B, classes)
@@ -119,14 +125,63 @@ def train(
                         state = state.detach()  # cut the gradient, or it would reach all the past
                     batch_loss = loss(logits, targets)
                 optimizer.zero_grad()  # or this batch's gradients would add to the last one's
-                batch_loss.backward()
+                batch_loss.backward()  # each weight's gradient
                 if settings.clip_norm is not None:  # one bad batch must not throw the weights far
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
                 optimizer.step()
                 step += 1
-                books.add(batch_loss.detach(), targets.numel())  # no .item(): a GPU would wait
-                if any(books.turns(step)) or interrupted.is_set():
-                    books.bring_up_to_date(step, state, stop=interrupted.is_set())
+                stop = interrupted.is_set()  # by Ctrl-C
+                # No .item() on the loss here: a GPU would have to wait for it at every step.
+                books.after_step(step, batch_loss.detach(), targets.numel(), state, stop)
                 if step == settings.steps:
                     break
     return history
+
+
+class LayeredModel(Protocol):
+    """A `torch.nn.Module` that names its layers, such as `TextClassifier`."""
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer, from the bottom up; the last is the head."""
+
+
+def fine_tune(
+    model: LayeredModel,
+    batches: Batches | DataLoader,
+    settings: TrainingSettings,
+    fine_tuning: FineTuning | None = None,
+    **options: Any,
+) -> History:
+    """`train` with the parameter groups of `fine_tuning`, at the head's rate in the settings."""
+    groups = (fine_tuning or FineTuning()).parameter_groups(model.layer_groups(), settings.steps)
+    return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)
+
+
+class LoaderBatches:
+    """A `DataLoader` as `Batches`. Only PyTorch's random state repeats the order of an epoch."""
+
+    carries_state = False
+
+    def __init__(self, loader: DataLoader, device: torch.device | str = "cpu") -> None:
+        self.loader, self.device = loader, device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for inputs, targets in itertools.islice(self.loader, start, None):
+            yield inputs.to(self.device), targets.to(self.device)
+
+    def to(self, device: torch.device | str) -> LoaderBatches:
+        return LoaderBatches(self.loader, device)
+
+    def fingerprint(self) -> str:
+        return f"DataLoader of {len(self.loader)} batches of {self.loader.batch_size}"
+
+
+def as_batches(batches: Batches | DataLoader) -> Batches:
+    """The batches as they are, a loader as `LoaderBatches`; an error if there are none."""
+    found = LoaderBatches(batches) if isinstance(batches, DataLoader) else batches
+    if len(found) == 0:
+        raise ValueError("there are 0 batches; give at least one example")
+    return found

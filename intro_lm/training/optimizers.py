@@ -1,15 +1,16 @@
-"""Optimisers, and groups of parameters with learning rates and first steps of their own."""
+"""Optimisers, and parts of a model that learn at rates and from steps of their own."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from intro_lm.checks import require_fraction, require_number
 from intro_lm.training.settings import TrainingSettings
 
 
@@ -27,6 +28,53 @@ class ParameterGroup:
     parameters: Sequence[nn.Parameter]
     rate: float = 1.0
     start: int = 0
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """When the layers of a pretrained model learn, and how fast. Each part can be switched off.
+
+    The recipe is ULMFiT's (Howard and Ruder 2018, sections 3.2 and 3.3): the new layers first, the
+    lower ones later and gently. Its third part, a learning rate that rises fast and falls slowly,
+    is the schedule `one-cycle`, except that ours ends at 0 and theirs at 1/32 of the peak.
+
+    Args:
+        head_first: the head, which is new, learns alone for a stage.
+        gradual_unfreezing: in each further stage one more layer learns, from the top down; off, all
+            layers below the head begin together.
+        stage: fraction of the steps in a stage, from 0 to below 1.
+        rate_decay: each layer learns so many times slower than the one above (discriminative
+            learning rates); 1 lets all learn alike.
+        frozen: only the head ever learns: the pretrained layers serve as features.
+    """
+
+    head_first: bool = True
+    gradual_unfreezing: bool = True
+    stage: float = 0.1
+    rate_decay: float = 2.6
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        require_fraction(stage=self.stage)
+        require_number(at_least=1, rate_decay=self.rate_decay)
+
+    def parameter_groups(
+        self, layers: Sequence[Sequence[nn.Parameter]], steps: int
+    ) -> list[ParameterGroup]:
+        """How each layer, from the bottom up to the head, learns in a run of so many steps."""
+        groups = []
+        for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
+            later = max(below - 1, 0) if self.gradual_unfreezing else 0
+            stages = min(below, 1) * self.head_first + later
+            start = steps if self.frozen and below else round(stages * self.stage * steps)
+            if start >= steps and not self.frozen:
+                most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
+                raise ValueError(
+                    f"stage is {self.stage}, so layer {below} below the head would begin at step "
+                    f"{start} of {steps}; choose a stage of at most {most}"
+                )
+            groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
+        return groups
 
 
 def make_optimizer(
@@ -62,23 +110,8 @@ def make_optimizer(
     return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
 
 
-def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Give each group its multiple of the schedule's rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["relative_rate"]
-
-
-def freeze_until_start(optimizer: Optimizer, step: int) -> None:
+def freeze_until_start(optimizer: Optimizer, step: float) -> None:
     """Freeze the groups that start after this step, and let the others learn."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.requires_grad_(step >= group["start"])
-
-
-@contextlib.contextmanager
-def unfrozen_afterwards(optimizer: Optimizer) -> Iterator[None]:
-    """Let all of the optimiser's parameters want gradients again, however the run ends."""
-    try:
-        yield
-    finally:
-        freeze_until_start(optimizer, max(group["start"] for group in optimizer.param_groups))
