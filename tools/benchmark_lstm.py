@@ -125,7 +125,7 @@ def bare_speed(case: Case) -> float:
     """Tokens a second of the barest loop: forward, backward, clipping, optimiser."""
     model, parts = Bare(case.hidden_size), list(case.batches().epoch(0))
     del model.cell
-    optimizer = make_optimizer(model, case.settings(len(parts)), torch.device("cpu"))
+    optimizer = make_optimizer(model, case.settings(len(parts)))
 
     def loop() -> None:
         for inputs, targets in parts:

@@ -3,8 +3,6 @@
 What happens between steps (logging, evaluating, saving, stopping) is in `bookkeeping.py`.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -22,18 +20,8 @@ from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.models import StatefulLanguageModel
 from intro_lm.training.bookkeeping import Bookkeeper, History, stop_on_interrupt
 from intro_lm.training.checkpoint import open_checkpoint
-from intro_lm.training.optimizers import (
-    FineTuning,
-    ParameterGroup,
-    freeze_until_start,
-    make_optimizer,
-)
-from intro_lm.training.settings import (
-    TrainingSettings,
-    choose_device,
-    choose_precision,
-    random_state,
-)
+from intro_lm.training.optimizers import FineTuning, ParameterGroup, freeze_groups, make_optimizer
+from intro_lm.training.settings import TrainingSettings, choose_device, choose_precision, seeded
 from intro_lm.training.tracking import Logger
 
 
@@ -62,7 +50,6 @@ def train(
         batches: what to train on, epoch after epoch. A `torch.utils.data.DataLoader` of (inputs,
             targets) serves too, with one limit: its order can't be asked for again, so a resumed
             run is exact only if the checkpoint was saved at the end of an epoch.
-        settings: how; None takes the defaults.
         loss: from (logits, targets) to the mean loss of a batch.
         parameter_groups: parts of the model that learn at a multiple of the schedule's rate, or
             only from some step on; None lets all of it learn alike.
@@ -88,13 +75,13 @@ def train(
     model.to(device).train()
     batches = as_batches(batches).to(device)  # all of it at once: no copying in the loop
     validation = None if validation is None else as_batches(validation).to(device)
-    optimizer = make_optimizer(model, settings, device, parameter_groups)
+    optimizer = make_optimizer(model, settings, parameter_groups)
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
     checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
     history = History(str(device), precision)
 
     with (
-        random_state(settings.seed, device),
+        seeded(settings.seed, device),
         stop_on_interrupt() as interrupted,
         ExitStack() as afterwards,
         tqdm(
@@ -108,13 +95,13 @@ def train(
         step, state = books.begin()  # 0 and None, or where the checkpoint stopped
         # Only fine-tuning freezes anything; however the run ends, nothing stays frozen.
         starts = {step, *(group["start"] for group in optimizer.param_groups)}
-        afterwards.callback(freeze_until_start, optimizer, math.inf)
+        afterwards.callback(freeze_groups, optimizer, math.inf)
         while step < settings.steps:
             if step % len(batches) == 0:
                 state = None  # an epoch begins where every row of text begins
             for inputs, targets in batches.epoch(step // len(batches), step % len(batches)):
                 if step in starts:
-                    freeze_until_start(optimizer, step)  # a group's turn to learn
+                    freeze_groups(optimizer, step)  # a group's turn to learn
                 for group in optimizer.param_groups:
                     group["lr"] = settings.learning_rate_at(step) * group["relative_rate"]
                 with autocast:  # matrix products in bfloat16, where the precision says so
@@ -172,7 +159,7 @@ class LoaderBatches:
         for inputs, targets in itertools.islice(self.loader, start, None):
             yield inputs.to(self.device), targets.to(self.device)
 
-    def to(self, device: torch.device | str) -> LoaderBatches:
+    def to(self, device: torch.device | str) -> Batches:
         return LoaderBatches(self.loader, device)
 
     def fingerprint(self) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -62,31 +61,29 @@ class FineTuning:
         self, layers: Sequence[Sequence[nn.Parameter]], steps: int
     ) -> list[ParameterGroup]:
         """How each layer, from the bottom up to the head, learns in a run of so many steps."""
-        groups = []
-        for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
-            later = max(below - 1, 0) if self.gradual_unfreezing else 0
-            stages = min(below, 1) * self.head_first + later
-            start = steps if self.frozen and below else round(stages * self.stage * steps)
+        groups = [ParameterGroup(layers[-1])]  # the head
+        for below, parameters in enumerate(reversed(layers[:-1]), 1):
+            stages = self.head_first + (below - 1) * self.gradual_unfreezing
+            start = steps if self.frozen else round(stages * self.stage * steps)
             if start >= steps and not self.frozen:
                 most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
                 raise ValueError(
                     f"stage is {self.stage}, so layer {below} below the head would begin at step "
                     f"{start} of {steps}; choose a stage of at most {most}"
                 )
-            groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
+            groups.insert(0, ParameterGroup(parameters, self.rate_decay**-below, start))
         return groups
 
 
 def make_optimizer(
     model: nn.Module,
     settings: TrainingSettings,
-    device: torch.device,
     groups: Sequence[ParameterGroup] | None = None,
 ) -> Optimizer:
     """The settings' optimiser over all parameters that want gradients, in these groups or in one.
 
     Raises:
-        ValueError: the groups are not the model's parameters, or none learns from step 0 on.
+        ValueError: the groups are not the model's parameters.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
@@ -96,21 +93,18 @@ def make_optimizer(
             f"the model has {len(trained)} parameters that want gradients, and the parameter "
             f"groups hold {len(grouped)} that are not the same; put each in exactly one group"
         )
-    first = min(group.start for group in groups)
-    if first > 0:
-        raise ValueError(f"the first parameter group starts at step {first}; one must at step 0")
     parameters = [
         {"params": list(group.parameters), "relative_rate": group.rate, "start": group.start}
         for group in groups
     ]
     rate, decay = settings.learning_rate, settings.weight_decay
-    fused = device.type in ("cpu", "cuda")  # one kernel for all parameters, not one for each
+    # Fused: one kernel updates all parameters, not one for each.
     if settings.optimizer == "sgd":
-        return SGD(parameters, rate, weight_decay=decay, fused=fused)
-    return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
+        return SGD(parameters, rate, weight_decay=decay, fused=True)
+    return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def freeze_until_start(optimizer: Optimizer, step: float) -> None:
+def freeze_groups(optimizer: Optimizer, step: float) -> None:
     """Freeze the groups that start after this step, and let the others learn."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:

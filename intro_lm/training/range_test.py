@@ -33,7 +33,7 @@ def learning_rate_range_test(
         raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
     device = choose_device("auto")
     model, batches = copy.deepcopy(model).to(device).train(), batches.to(device)
-    update = make_optimizer(model, TrainingSettings(steps, highest, optimizer), device)
+    update = make_optimizer(model, TrainingSettings(steps, highest, optimizer))
     rates: list[float] = []
     losses: list[float] = []
     endless = itertools.chain.from_iterable(map(batches.epoch, itertools.count()))

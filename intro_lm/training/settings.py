@@ -95,7 +95,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 @contextlib.contextmanager
-def random_state(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed PyTorch's generators for the run, and give the caller's state back afterwards."""
     others = [] if device.type == "cpu" else [device.index or 0]
     kind = "cuda" if device.type == "cpu" else device.type
