@@ -1,7 +1,5 @@
 """What a run keeps, and does between steps: log, evaluate, save, notice divergence and Ctrl-C."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import signal
@@ -118,12 +116,7 @@ class Bookkeeper:
     def after_step(
         self, step: int, batch_loss: Tensor, tokens: int, state: Tensor | None, stop: bool
     ) -> None:
-        """Count the step, then log, evaluate and save what is due; at the end, everything is.
-
-        Raises:
-            NonFiniteLossError: training diverged; nothing is saved.
-            KeyboardInterrupt: `stop` was asked for; the run was saved first.
-        """
+        """Count the step; log, evaluate and save what is due, which at the end is all; or stop."""
         self.losses.append(batch_loss)
         self.tokens += tokens
         self.bar.update()
@@ -137,11 +130,9 @@ class Bookkeeper:
         if log:
             self._log(step, train_loss, evaluation)
         if save and self.checkpoint is not None:
-            tensors = {"losses": torch.stack(self.losses)} if self.losses else {}
-            if state is not None:
-                tensors["state"] = state
+            losses = torch.stack(self.losses) if self.losses else None
             entries = [asdict(entry) for entry in self.history.entries]
-            self.checkpoint.save(tensors, {"step": step, "entries": entries})
+            self.checkpoint.save({"losses": losses, "state": state}, step=step, entries=entries)
         if log:  # neither evaluating nor saving counts as training time
             self.clock, self.tokens = time.perf_counter(), 0
         if stop:
@@ -167,10 +158,7 @@ class Bookkeeper:
 
 
 def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:
-    """The mean of the losses up to step number `step`; an error if one, or a weight, isn't finite.
-
-    Losses are looked at late, because reading one makes a GPU wait.
-    """
+    """The mean of the losses up to this step; an error if one of them or a weight isn't finite."""
     values = torch.stack(losses).float()
     wrong = [
         f"the loss is {value} at step {number}"

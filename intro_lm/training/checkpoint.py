@@ -36,16 +36,10 @@ class Checkpoint:
     optimizer: torch.optim.Optimizer
     run: dict[str, Any]
 
-    def save(self, loop: dict[str, Tensor], position: dict[str, Any]) -> None:
-        """Write model, optimiser and random state, the loop's own tensors, and its position.
-
-        At every moment the file holds the old checkpoint or the new one.
-
-        Raises:
-            OSError: the disk is full or the folder can't be written; an earlier checkpoint stays.
-        """
+    def save(self, loop: dict[str, Tensor | None], **position: Any) -> None:
+        """Write model, optimiser and random state, the loop's own tensors, and its position."""
         states = self.optimizer.state_dict()["state"].items()
-        parts = {
+        parts: dict[str, dict[str, Tensor | None]] = {
             "model": self.model.state_dict(),
             "optimizer": {f"{i}.{name}": t for i, state in states for name, t in state.items()},
             "loop": loop,
@@ -55,10 +49,11 @@ class Checkpoint:
             f"{part}.{name}": tensor.detach().cpu().contiguous().clone()
             for part, named in parts.items()
             for name, tensor in named.items()
-            if tensor is not None  # as the momentum of plain SGD is
+            if tensor is not None  # such as the momentum of plain SGD
         }
-        header = {"format": FORMAT, "run": self.run, **position}
+        header = {"format": FORMAT, "run": self.run} | position
         metadata = {name: json.dumps(value) for name, value in header.items()}
+        # Moved into place when whole: the file always holds the old checkpoint or the new one.
         partial = self.path.with_name(self.path.name + ".partial")
         try:
             with partial.open("wb") as file:
@@ -75,11 +70,7 @@ class Checkpoint:
             raise OSError(error.errno, message, str(self.path)) from error
 
     def restore(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Put model, optimiser and random state back; returns the loop's tensors and the header.
-
-        Raises:
-            CheckpointError: the file is damaged, or another model's or another run's.
-        """
+        """Put model, optimiser and random state back; returns the loop's tensors and the header."""
         parts, header = _read(self.path)
         for name, ours in self.run.items():
             if ours != (theirs := header["run"].get(name)):
@@ -159,6 +150,8 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            if header.get("format") != FORMAT:
+                raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
             for key in file.keys():  # noqa: SIM118
                 part, _, name = key.partition(".")
                 parts[part][name] = file.get_tensor(key)
@@ -167,7 +160,4 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
             f"{path} is not a whole checkpoint ({error}): it is truncated, or something else. "
             "Pickled files are never loaded. Delete it and train again"
         ) from None
-    if header.get("format") != FORMAT:
-        found = header.get("format")
-        raise CheckpointError(f"{path} has format {found!r}, not {FORMAT!r}; train again")
     return parts, header

@@ -21,7 +21,7 @@ from intro_lm.models import StatefulLanguageModel
 from intro_lm.training.bookkeeping import Bookkeeper, History, stop_on_interrupt
 from intro_lm.training.checkpoint import open_checkpoint
 from intro_lm.training.optimizers import FineTuning, ParameterGroup, freeze_groups, make_optimizer
-from intro_lm.training.settings import TrainingSettings, choose_device, choose_precision, seeded
+from intro_lm.training.settings import TrainingSettings, choose_device, choose_precision
 from intro_lm.training.tracking import Logger
 
 
@@ -79,9 +79,10 @@ def train(
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
     checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
     history = History(str(device), precision)
+    others = [] if device.type == "cpu" else [device]  # random states to give back, with the CPU's
 
     with (
-        seeded(settings.seed, device),
+        torch.random.fork_rng(others, device_type=device.type),
         stop_on_interrupt() as interrupted,
         ExitStack() as afterwards,
         tqdm(
@@ -89,6 +90,7 @@ def train(
             unit=" steps", mininterval=0.5,
         ) as bar,
     ):  # fmt: skip
+        torch.manual_seed(settings.seed)
         books = Bookkeeper(
             model, settings, loss, autocast, history, validation, tracker, checkpoint, bar
         )
@@ -102,7 +104,7 @@ def train(
             for inputs, targets in batches.epoch(step // len(batches), step % len(batches)):
                 if step in starts:
                     freeze_groups(optimizer, step)  # a group's turn to learn
-                for group in optimizer.param_groups:
+                for group in optimizer.param_groups:  # the schedule's rate, or a multiple of it
                     group["lr"] = settings.learning_rate_at(step) * group["relative_rate"]
                 with autocast:  # matrix products in bfloat16, where the precision says so
                     if carry is None:
@@ -112,10 +114,10 @@ def train(
                         state = state.detach()  # cut the gradient, or it would reach all the past
                     batch_loss = loss(logits, targets)
                 optimizer.zero_grad()  # or this batch's gradients would add to the last one's
-                batch_loss.backward()  # each weight's gradient
+                batch_loss.backward()
                 if settings.clip_norm is not None:  # one bad batch must not throw the weights far
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-                optimizer.step()
+                optimizer.step()  # the frozen weights have no gradient and stay
                 step += 1
                 stop = interrupted.is_set()  # by Ctrl-C
                 # No .item() on the loss here: a GPU would have to wait for it at every step.

@@ -61,17 +61,17 @@ class FineTuning:
         self, layers: Sequence[Sequence[nn.Parameter]], steps: int
     ) -> list[ParameterGroup]:
         """How each layer, from the bottom up to the head, learns in a run of so many steps."""
-        groups = [ParameterGroup(layers[-1])]  # the head
-        for below, parameters in enumerate(reversed(layers[:-1]), 1):
-            stages = self.head_first + (below - 1) * self.gradual_unfreezing
-            start = steps if self.frozen else round(stages * self.stage * steps)
+        groups = []
+        for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
+            stages = self.head_first + (below - 1) * self.gradual_unfreezing if below else 0
+            start = steps if self.frozen and below else round(stages * self.stage * steps)
             if start >= steps and not self.frozen:
                 most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
                 raise ValueError(
                     f"stage is {self.stage}, so layer {below} below the head would begin at step "
                     f"{start} of {steps}; choose a stage of at most {most}"
                 )
-            groups.insert(0, ParameterGroup(parameters, self.rate_decay**-below, start))
+            groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
         return groups
 
 
@@ -80,11 +80,7 @@ def make_optimizer(
     settings: TrainingSettings,
     groups: Sequence[ParameterGroup] | None = None,
 ) -> Optimizer:
-    """The settings' optimiser over all parameters that want gradients, in these groups or in one.
-
-    Raises:
-        ValueError: the groups are not the model's parameters.
-    """
+    """The settings' optimiser of all parameters that want gradients, in these groups or in one."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
     grouped = [id(p) for group in groups for p in group.parameters]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -30,8 +28,7 @@ class TrainingSettings:
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA devices that have
             it and float32 everywhere else, so that all CPUs train alike.
 
-    Raises:
-        ValueError: a value is out of range; the message names it.
+    A value out of range is a `ValueError` that names it.
     """
 
     steps: int = 1000
@@ -71,14 +68,9 @@ class TrainingSettings:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the machine's accelerator (CUDA, MPS), else its CPU.
-
-    Raises:
-        ValueError: PyTorch knows no such device, or this machine has none.
-    """
+    """The device of that name; `auto` is the machine's accelerator (CUDA, MPS), else its CPU."""
     if name == "auto":
-        found = torch.accelerator.current_accelerator(check_available=True)
-        return found or torch.device("cpu")
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
@@ -92,13 +84,3 @@ def choose_precision(name: str, device: torch.device) -> str:
         return name
     bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if bfloat16 else "float32"
-
-
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's generators for the run, and give the caller's state back afterwards."""
-    others = [] if device.type == "cpu" else [device.index or 0]
-    kind = "cuda" if device.type == "cpu" else device.type
-    with torch.random.fork_rng(others, device_type=kind):
-        torch.manual_seed(seed)
-        yield

@@ -82,7 +82,7 @@ def test_a_pickled_checkpoint_is_refused_and_never_executed(folder, make_model):
 
 def test_a_safetensors_file_of_something_else_is_refused(folder, make_model):
     save_file({"x": torch.zeros(3)}, folder / "checkpoint.safetensors")
-    with pytest.raises(CheckpointError, match="has format None"):
+    with pytest.raises(CheckpointError, match="its format is None"):
         load_weights(folder, make_model())
 
 
@@ -124,6 +124,6 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, vocabulary):
     script.write_text(textwrap.dedent(FILLS))
     command = [sys.executable, str(script), str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "the one before is kept" in done.stdout
+    assert "an earlier one is kept" in done.stdout
     assert load_weights(tmp_path / "run", MLP(len(vocabulary), hidden_size=64)) == 20
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.safetensors"]
