@@ -128,7 +128,18 @@ class Bookkeeper:
             return
         train_loss = finite_mean(self.losses, self.model, step)
         if log:
-            self._log(step, train_loss, evaluation)
+            speed = self.tokens / (time.perf_counter() - self.clock)
+            validation_loss = None
+            if evaluation and self.validation is not None:
+                with self.autocast:
+                    validation_loss = evaluate(self.model, self.validation, self.loss)
+            rate = every.learning_rate_at(step - 1)
+            entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
+            self.history.entries.append(entry)
+            self.losses.clear()
+            self.bar.set_postfix_str(self.history.summary())
+            if self.tracker is not None:
+                self.tracker.log(step, entry.scalars())
         if save and self.checkpoint is not None:
             losses = torch.stack(self.losses) if self.losses else None
             entries = [asdict(entry) for entry in self.history.entries]
@@ -141,20 +152,6 @@ class Bookkeeper:
                 folder = str(self.checkpoint.path.parent)
                 go_on = f"go on with checkpoint_dir={folder!r}, resume=True"
             raise KeyboardInterrupt(f"stopped by hand after step {step}; {go_on}")
-
-    def _log(self, step: int, train_loss: float, evaluation: bool) -> None:
-        speed = self.tokens / (time.perf_counter() - self.clock)
-        validation_loss = None
-        if self.validation is not None and evaluation:
-            with self.autocast:
-                validation_loss = evaluate(self.model, self.validation, self.loss)
-        rate = self.settings.learning_rate_at(step - 1)
-        entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
-        self.history.entries.append(entry)
-        self.losses.clear()
-        self.bar.set_postfix_str(self.history.summary())
-        if self.tracker is not None:
-            self.tracker.log(step, entry.scalars())
 
 
 def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:

@@ -123,10 +123,7 @@ def open_checkpoint(
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:
-    """Put the weights of a checkpoint, named by its file or folder, into a model of the same shape.
-
-    Returns:
-        The number of steps the weights were trained for.
+    """Put the weights of a checkpoint, a file or its folder, into a model; returns their steps.
 
     Raises:
         FileNotFoundError: there is no such file.

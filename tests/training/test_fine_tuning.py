@@ -16,7 +16,7 @@ from intro_lm.training import (
     fine_tune,
     train,
 )
-from tests.training.conftest import LossThat, dies
+from tests.training.conftest import LossThat, dies, same
 
 STEPS = 20
 SETTINGS = TrainingSettings(
@@ -63,10 +63,6 @@ def watched():
     handle.remove()
 
 
-def same(first, second):
-    return all(a.equal(b) for a, b in zip(first, second, strict=True))
-
-
 def starts(recipe: FineTuning, layers: int = 4, steps: int = 100) -> list[int]:
     parameters = [[torch.nn.Parameter(torch.zeros(1))] for _ in range(layers)]
     return [group.start for group in recipe.parameter_groups(parameters, steps)]
@@ -87,16 +83,16 @@ def test_frozen_layers_do_not_move_by_a_bit_and_unfrozen_ones_do(build, batches,
     parameters = [group[1] for group in watched[0]]
     for layer, start in enumerate([12, 8, 4, 0]):
         for step in range(STEPS):
-            now = watched[step][layer][1]
-            assert same(now, parameters[layer]) == (step <= start)
+            pairs = zip(watched[step][layer][1], parameters[layer], strict=True)
+            assert all(now.equal(then) for now, then in pairs) == (step <= start)
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_frozen_features_stay_as_they_were_pretrained(build, batches):
     model, before = build(), build()
     fine_tune(model, batches, SETTINGS, replace(RECIPE, frozen=True), progress=False)
-    assert same(model.encoders.parameters(), before.encoders.parameters())
-    assert not same(model.output.parameters(), before.output.parameters())
+    assert same(model.encoders, before.encoders)
+    assert not same(model.output, before.output)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +114,7 @@ def test_all_switched_off_is_plain_training_bit_for_bit(build, batches):
     train(plain, batches, SETTINGS, progress=False)
     off = FineTuning(head_first=False, gradual_unfreezing=False, rate_decay=1)
     fine_tune(tuned, batches, SETTINGS, off, progress=False)
-    assert same(plain.parameters(), tuned.parameters())
+    assert same(plain, tuned)
 
 
 @pytest.mark.parametrize("killed_at", [3, 8])  # in the first stage and in the third
@@ -130,7 +126,7 @@ def test_a_run_killed_in_any_stage_is_resumed_bitwise_equal(build, batches, tmp_
         fine_tune(killed, batches, SETTINGS, RECIPE, loss=LossThat(dies, killed_at + 1), **options)
     assert all(parameter.requires_grad for parameter in killed.parameters())
     history = fine_tune(resumed, batches, SETTINGS, RECIPE, resume=True, **options)
-    assert same(whole.parameters(), resumed.parameters())
+    assert same(whole, resumed)
     assert history.train_losses == expected.train_losses
 
 

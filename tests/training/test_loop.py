@@ -1,5 +1,5 @@
 import math
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -111,23 +111,17 @@ def test_weights_that_are_not_finite_end_the_run_and_are_never_saved(
         value.register_hook(lambda gradient: gradient * math.inf)
         return value
 
+    loss, folder = LossThat(with_broken_gradient, at=1), tmp_path if saving else None
+    options = {"loss": loss, "checkpoint_dir": folder, "progress": False}
     with pytest.raises(NonFiniteLossError, match="not finite after step 1"):
-        train(
-            make_model(), batches, TrainingSettings(steps=1), validation=batches, progress=False,
-            loss=LossThat(with_broken_gradient, at=1),
-            checkpoint_dir=tmp_path if saving else None,
-        )  # fmt: skip
+        train(make_model(), batches, TrainingSettings(steps=1), **options)
     assert not list(tmp_path.glob("*.safetensors*"))
 
 
 def test_training_works_on_a_thread_of_its_own(make_model, batches):
-    finished = []
-    thread = threading.Thread(
-        target=lambda: finished.append(train(make_model(), batches, QUICK, progress=False))
-    )
-    thread.start()
-    thread.join()
-    assert finished[0].entries[-1].step == 60
+    with ThreadPoolExecutor() as pool:
+        history = pool.submit(train, make_model(), batches, QUICK, progress=False).result()
+    assert history.entries[-1].step == 60
 
 
 def test_gradients_are_clipped_to_the_norm(make_model, batches):
