@@ -120,10 +120,10 @@ class Bookkeeper:
         self.losses.append(batch_loss)
         self.tokens += tokens
         self.bar.update()
-        every, last = self.settings, step == self.settings.steps
-        evaluation = last or step % every.evaluate_every == 0
-        log = evaluation or step % every.log_every == 0
-        save = last or stop or step % every.checkpoint_every == 0
+        settings, last = self.settings, step == self.settings.steps
+        evaluation = last or step % settings.evaluate_every == 0
+        log = evaluation or step % settings.log_every == 0
+        save = last or stop or step % settings.checkpoint_every == 0
         if not (log or save):
             return
         train_loss = finite_mean(self.losses, self.model, step)
@@ -133,7 +133,7 @@ class Bookkeeper:
             if evaluation and self.validation is not None:
                 with self.autocast:
                     validation_loss = evaluate(self.model, self.validation, self.loss)
-            rate = every.learning_rate_at(step - 1)
+            rate = settings.learning_rate_at(step - 1)
             entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
             self.history.entries.append(entry)
             self.losses.clear()

@@ -147,7 +147,7 @@ def fine_tune(
 
 
 class LoaderBatches:
-    """A `DataLoader` as `Batches`. Only PyTorch's random state repeats the order of an epoch."""
+    """A `DataLoader` as `Batches`; PyTorch's random state alone decides the order of an epoch."""
 
     carries_state = False
 
