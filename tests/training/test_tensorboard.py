@@ -86,7 +86,7 @@ def test_hyperparameters_and_final_loss_are_in_a_row_per_run(address, runs):
     ("page", "query", "words"),
     [
         ("timeseries", "tagFilter=loss", "/train /validation"),
-        ("hparams", "", "learning_rate hidden_size optimizer adamw sgd true false"),
+        ("hparams", "", "learning_rate hidden_size optimizer adamw sgd"),
     ],
 )
 def test_a_browser_shows_the_runs_and_their_losses(address, runs, tmp_path, page, query, words):
