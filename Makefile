@@ -34,7 +34,7 @@ notebooks: $(READY) ## execute every notebook into build/notebooks, with an inde
 
 test: lint ## lint, unit tests, and every notebook strictly compared with its stored outputs
 	$(TWO_AT_ONCE) -m "not slow"
-	$(TWO_AT_ONCE) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
+	$(TWO_AT_ONCE) --nbval --nbval-current-env --nbval-cell-timeout=600 notebooks
 
 slow: $(DEV_READY) ## the tests that take seconds by nature: browsers, servers, killed processes
 	$(TWO_AT_ONCE) -m slow

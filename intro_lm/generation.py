@@ -1,11 +1,9 @@
 """Sampling texts, for every model."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from intro_lm.checks import is_number, require_count
+from intro_lm.checks import require_count, require_number
 from intro_lm.data import BOUNDARY, AnyVocabulary
 from intro_lm.models.language_model import LanguageModel, StatefulLanguageModel, inference
 
@@ -17,7 +15,6 @@ def generate(
     *,
     prompt: str = "",
     temperature: float = 1.0,
-    top_k: int | None = None,
     max_length: int = 50,
     seed: int = 0,
 ) -> list[str]:
@@ -30,20 +27,15 @@ def generate(
         prompt: how each text begins.
         temperature: divides the logits; below 1 sharpens, above 1 flattens, and 0 always takes the
             most likely token.
-        top_k: keep only the k most likely tokens at each step.
         max_length: tokens of a text at most, with its prompt; a text ends earlier if the model
             draws a boundary.
         seed: the same seed gives the same texts.
 
     Raises:
-        ValueError: an argument is out of range, the prompt holds an unknown character, or the
-            model's logits are not numbers.
+        ValueError: the prompt holds an unknown character, or the model's logits are not numbers.
     """
     require_count(count=count, max_length=max_length)
-    if not (is_number(temperature) and temperature >= 0):
-        raise ValueError(f"temperature is {temperature!r}; it must be a number of at least 0")
-    if top_k is not None and not 1 <= top_k <= len(vocabulary):
-        raise ValueError(f"top_k is {top_k!r}; it must be from 1 to {len(vocabulary)} tokens")
+    require_number(at_least=0, temperature=temperature)
     start = vocabulary.encode(prompt)[:max_length]
     generator = torch.Generator().manual_seed(seed)
     advance = model.advance if isinstance(model, StatefulLanguageModel) else None
@@ -61,7 +53,7 @@ def generate(
                 logits = model(tokens[alive, : before + position])[:, -1]  # (alive, V)
             else:
                 logits = model(tokens[alive, position : before + position])  # (alive, V)
-            chosen = _choose(logits.float(), temperature, top_k, generator)  # (alive,)
+            chosen = _choose(logits.float(), temperature, generator)  # (alive,)
             tokens[alive, before + position] = chosen
             going_on = chosen != BOUNDARY
             alive = alive[going_on]
@@ -72,9 +64,7 @@ def generate(
     return vocabulary.decode_texts(tokens[:, before:].cpu())
 
 
-def _choose(
-    logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
-) -> Tensor:
+def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     """One token (B,) for each row of logits (B, V)."""
     largest = logits.amax(1, keepdim=True)  # (B, 1)
     if not largest.isfinite().all():
@@ -84,9 +74,6 @@ def _choose(
         )
     if temperature == 0:
         return logits.argmax(1)
-    if top_k is not None:
-        values, kept = logits.topk(top_k)  # (B, k) each
-        logits = torch.full_like(logits, float("-inf")).scatter(1, kept, values)
     logits = logits - largest  # so that a tiny temperature can't overflow
     cumulative = (logits / temperature).softmax(1).cumsum(1)  # (B, V)
     # Inverse transform sampling, faster than torch.multinomial. Rounding may leave the last sum a

@@ -32,10 +32,10 @@ def test_a_sure_model_spells_its_word_and_stops(vocabulary, context_length):
     assert generate(model, vocabulary, 2, prompt="an", max_length=3) == ["ann"] * 2
 
 
-def test_temperature_zero_or_tiny_and_top_1_take_the_most_likely_token(vocabulary):
+def test_temperature_zero_or_tiny_takes_the_most_likely_token(vocabulary):
     unsure = Spells(vocabulary, "anna", belief=0.2)
     assert set(generate(unsure, vocabulary, 20)) != {"anna"}
-    for options in ({"temperature": 0}, {"temperature": 1e-30}, {"top_k": 1}):
+    for options in ({"temperature": 0}, {"temperature": 1e-30}):
         assert set(generate(unsure, vocabulary, 20, **options)) == {"anna"}
 
 
@@ -58,11 +58,6 @@ def test_sampled_frequencies_follow_the_model_at_each_temperature(vocabulary):
         for token, expected in enumerate((logits / temperature).softmax(0)[:4].tolist()):
             frequency = texts.count(vocabulary.decode([token])) / len(texts)
             assert frequency == pytest.approx(expected, abs=0.015)
-
-
-def test_top_k_keeps_exactly_k_even_if_tokens_tie(vocabulary):
-    uniform = Unigram(torch.zeros(len(vocabulary)))
-    assert len(set(generate(uniform, vocabulary, 300, max_length=1, top_k=2))) == 2
 
 
 def test_the_context_is_the_latest_tokens_in_reading_order(make_model, vocabulary):
@@ -95,7 +90,6 @@ def test_the_same_seed_gives_the_same_texts(make_model, vocabulary):
         ({"count": 0}, "count is 0"),
         ({"temperature": -1}, "temperature is -1"),
         ({"temperature": float("nan")}, "temperature is nan"),
-        ({"top_k": 99}, "top_k is 99"),
         ({"max_length": 0}, "max_length is 0"),
         ({"prompt": "añ"}, "the character 'ñ'"),
     ],

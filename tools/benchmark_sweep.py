@@ -1,4 +1,4 @@
-"""How much of a sweep is training, and what a second worker gains: `tools/benchmark.py sweep`.
+"""How much of a sweep its trials take, and what a second worker gains: `tools/benchmark.py sweep`.
 
 The whole command is timed, from its start to its end, with one thread a worker.
 """
@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from intro_lm.search.storage import counted, open_study
-from intro_lm.search.study import training_seconds
+import optuna
+
+from intro_lm.search import training_seconds
 
 TRIALS = 40
 SPACE = """
@@ -28,9 +29,9 @@ learning_rate = { log-uniform = [0.005, 0.05] }
 
 
 def command_seconds(folder: Path, workers: int) -> tuple[float, float]:
-    """Seconds of one sweep from a shell's view, and seconds spent in training loops."""
-    study = folder / f"{workers}.log"
-    command = [sys.executable, "-m", "intro_lm", "sweep", "space.toml", "--study", study.name]
+    """Seconds of one sweep from a shell's view, and seconds that its trials took."""
+    study = f"{workers}.db"
+    command = [sys.executable, "-m", "intro_lm", "sweep", "space.toml", "--study", study]
     begin = time.perf_counter()
     subprocess.run(
         [*command, "--trials", str(TRIALS), "--workers", str(workers)],
@@ -41,8 +42,8 @@ def command_seconds(folder: Path, workers: int) -> tuple[float, float]:
         stderr=subprocess.DEVNULL,
     )
     seconds = time.perf_counter() - begin
-    kept = open_study(study, "sweep")
-    assert len(counted(kept)) == TRIALS
+    kept = optuna.load_study(study_name="sweep", storage=f"sqlite:///{folder / study}")
+    assert len(training_seconds(kept)) == TRIALS
     return seconds, sum(training_seconds(kept))
 
 
@@ -53,15 +54,15 @@ def report(repeats: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "space.toml").write_text(SPACE, encoding="utf-8")
-            one, training = command_seconds(folder, 1)
+            one, inside = command_seconds(folder, 1)
             two, _ = command_seconds(folder, 2)
-        outside.append(1 - training / one)
+        outside.append(1 - inside / one)
         gains.append(one / two)
         print(
-            f"  one worker {one:6.1f} s, {training / TRIALS:.2f} s of training a trial, "
-            f"{outside[-1]:.1%} outside training   two workers {two:6.1f} s, "
+            f"  one worker {one:6.1f} s, {inside / TRIALS:.2f} s a trial, "
+            f"{outside[-1]:.1%} outside trials   two workers {two:6.1f} s, "
             f"{gains[-1]:.2f} times as many trials a minute",
             flush=True,
         )
-    print(f"median outside training {statistics.median(outside):.1%}")
+    print(f"median outside trials {statistics.median(outside):.1%}")
     print(f"median gain of a second worker {statistics.median(gains):.2f}")

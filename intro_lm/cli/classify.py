@@ -1,7 +1,5 @@
 """`python -m intro_lm classify`: from labelled texts to a trained classifier in a folder."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import math
@@ -13,12 +11,11 @@ import torch
 
 from intro_lm import data
 from intro_lm.cli.flags import add_argument_flags, defaults_of, flag_of, given
-from intro_lm.cli.run_folder import add_run_flags, load_language_model, train_in_folder
+from intro_lm.cli.run_folder import add_run_flags, load_run, train_in_folder
 from intro_lm.cli.train import load_corpus
 from intro_lm.data import Vocabulary
 from intro_lm.evaluation.classification import predict, score
 from intro_lm.models import RecurrentLM, TextClassifier
-from intro_lm.models.classifier import sizes_of
 from intro_lm.training import FineTuning, History, TrainingSettings, fine_tune, train
 
 
@@ -42,12 +39,13 @@ def run(options: argparse.Namespace) -> int:
     make_model = _from_pretrained if options.pretrained else _from_scratch
     model, vocabulary, sizes = make_model(options, corpus, len(classes), settings.seed)
     batches = {}
-    for split in ("train", "validation", "test"):
-        rows, batch_size = corpus[split], options.batch_size if split == "train" else 256
-        if split == "train" and options.per_class is not None:
+    for split, rows in corpus.items():
+        training = split == "train"
+        if training and options.per_class is not None:
             rows = data.few_labels(rows, options.per_class, settings.seed)
+        size = options.batch_size if training else 256
         batches[split] = data.labelled_batches(
-            vocabulary, rows, batch_size, True, settings.seed, options.max_length, name=split
+            vocabulary, rows, size, True, settings.seed, options.max_length, name=split
         )
     print(f"{len(batches['train'].labels)} texts of {len(classes)} classes")
 
@@ -62,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
     if options.pretrained:
         learn = partial(fine_tune, fine_tuning=recipe)
     learn = partial(learn, model, batches["train"], settings, validation=batches["validation"])
-    about = {"pretrained": options.pretrained, "max_length": options.max_length}
-    about |= {"classes": classes, "sizes": sizes}
-    kind = "classifier" + "-pretrained" * bool(options.pretrained)
+    about = {"model": "classifier", "backward": False, "pretrained": options.pretrained}
+    about |= {"max_length": options.max_length, "classes": classes, "sizes": sizes}
+    kind = "classifier-pretrained" if options.pretrained else "classifier"
     train_in_folder(options, kind, model, vocabulary, about, learn, test)
     return 0
 
@@ -86,21 +84,21 @@ def _from_pretrained(options: argparse.Namespace, corpus: Any, classes: int, see
     chosen = given(options, TextClassifier)
     if decided := sorted(chosen.keys() - {"dropout", "token_dropout"}):
         raise ValueError(f"{flag_of(decided[0])} is decided by --pretrained; leave it out")
-    runs = [load_language_model(folder) for folder in options.pretrained]
+    runs = [load_run(folder) for folder in options.pretrained]
     runs.sort(key=lambda run: run[2]["backward"])
     models, vocabularies, abouts = zip(*runs, strict=True)
-    found = [f"{'backward' if a['backward'] else 'forward'} {a['model']}" for a in abouts]
-    directions = [about["backward"] for about in abouts]
+    directions = ["backward" if about["backward"] else "forward" for about in abouts]
     recurrent = all(isinstance(model, RecurrentLM) for model in models)
-    if not recurrent or directions not in ([False], [False, True]):
+    if not recurrent or directions not in (["forward"], ["forward", "backward"]):
+        kinds = [f"{name} {about['model']}" for name, about in zip(directions, abouts, strict=True)]
         raise ValueError(
-            f"--pretrained gives {' and '.join(found)}; give a forward rnn, gru or lstm, alone or "
+            f"--pretrained gives {' and '.join(kinds)}; give a forward rnn, gru or lstm, alone or "
             "with a backward one of the same sizes"
         )
     generator = torch.Generator().manual_seed(seed)
     model = TextClassifier.from_language_model(
         *models, classes=classes, vocabularies=vocabularies, generator=generator, **chosen
     )
-    theirs = sizes_of(models[0]) | {"directions": len(models)} | chosen
+    theirs = models[0].sizes | {"directions": len(models)} | chosen
     sizes = {name: theirs.get(name, size) for name, size in defaults_of(TextClassifier).items()}
     return model, vocabularies[0], sizes

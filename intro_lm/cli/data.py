@@ -1,7 +1,5 @@
 """`python -m intro_lm data`: list, fetch and look at datasets."""
 
-from __future__ import annotations
-
 import argparse
 
 from intro_lm import data

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+# The annotations of the arguments that have a flag, and the type of what is typed.
+TYPES: dict[Any, type] = {int: int, float: float, str: str, bool: bool}
+TYPES |= {int | None: int, float | None: float}
 
 
 def arguments_of(*functions: Callable) -> dict[str, tuple[Any, Any]]:
@@ -17,8 +19,8 @@ def arguments_of(*functions: Callable) -> dict[str, tuple[Any, Any]]:
     found = {}
     for function in functions:
         fixed = function.keywords if isinstance(function, partial) else {}
-        for name, parameter in inspect.signature(function).parameters.items():
-            kind = TYPES.get(str(parameter.annotation).removesuffix(" | None"))
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+            kind = TYPES.get(parameter.annotation)
             if kind and parameter.default is not parameter.empty and name not in fixed:
                 found[name] = (kind, parameter.default)
     return found

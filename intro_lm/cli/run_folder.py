@@ -4,8 +4,6 @@ It holds `model.json` (which model, of which sizes, on which data), `vocabulary.
 checkpoint, TensorBoard's files and, once training has ended, `result.json` with the losses.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
@@ -16,7 +14,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from intro_lm.checks import require_choice
 from intro_lm.cli.flags import add_argument_flags, arguments_of, flag_of
 from intro_lm.data import Vocabulary
 from intro_lm.models import MLP, MODELS, RecurrentLM, TextClassifier
@@ -37,15 +34,9 @@ def add_run_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
 
 
 def build(name: str, vocabulary_size: int, sizes: dict[str, Any], seed: int) -> MLP | RecurrentLM:
-    """The language model of that name in `MODELS`; the seed draws its initial weights.
-
-    Raises:
-        ValueError: there is no such model, it has no such size, or a size is out of range.
-    """
-    require_choice(MODELS, model=name)
-    for size in sizes:
-        if size not in arguments_of(MODELS[name]):
-            raise ValueError(f"the model {name} has no {flag_of(size)}; leave it out")
+    """The language model of that name in `MODELS`; the seed draws its initial weights."""
+    if unknown := [*sizes.keys() - arguments_of(MODELS[name]).keys()]:
+        raise ValueError(f"the model {name} has no {flag_of(unknown[0])}; leave it out")
     return MODELS[name](vocabulary_size, **sizes, generator=torch.Generator().manual_seed(seed))
 
 
@@ -61,10 +52,7 @@ def train_in_folder(
     """Train, print the losses, and leave the results and what the run is `about` in its folder.
 
     `train` is given the tracker, the folder and `resume`; `test` measures the model on the test
-    split.
-
-    Raises:
-        ValueError: the run in the folder is another one; or as `train` does.
+    split. A `ValueError` says so if the folder holds another run.
     """
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{kind}")
     if (folder / FILENAME).exists():
@@ -91,35 +79,25 @@ def train_in_folder(
     _write(folder / RESULT_FILE, result | test())
 
 
-def load_language_model(
+def load_run(
     folder: str | Path,
-) -> tuple[MLP | RecurrentLM, Vocabulary, dict[str, Any]]:
-    """The trained language model in a folder, its vocabulary, and what `model.json` says.
+) -> tuple[MLP | RecurrentLM | TextClassifier, Vocabulary, dict[str, Any]]:
+    """The trained model in a folder, its vocabulary, and what `model.json` says.
 
-    Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: it holds a classifier, or a damaged checkpoint.
+    For a classifier, that has the names of its `classes`.
     """
-    about, vocabulary = _read(Path(folder))
-    if "classes" in about:
-        raise ValueError(f"{folder} holds a classifier; give the folder of a language model")
-    model = build(about["model"], len(vocabulary), about["sizes"], seed=0)
-    load_weights(folder, model)
-    return model, vocabulary, about
-
-
-def load_classifier(folder: str | Path) -> tuple[TextClassifier, Vocabulary, dict[str, Any]]:
-    """The same for a classifier, whose `model.json` also has the names of its classes."""
-    about, vocabulary = _read(Path(folder))
-    if "classes" not in about:
-        raise ValueError(f"{folder} holds a language model; use classify --pretrained {folder}")
-    model = TextClassifier(len(vocabulary), len(about["classes"]), **about["sizes"])
+    about, vocabulary = _read(Path(folder)), Vocabulary.load(Path(folder) / VOCABULARY_FILE)
+    model: MLP | RecurrentLM | TextClassifier
+    if about["model"] == "classifier":
+        model = TextClassifier(len(vocabulary), len(about["classes"]), **about["sizes"])
+    else:
+        model = build(about["model"], len(vocabulary), about["sizes"], seed=0)
     load_weights(folder, model)
     return model, vocabulary, about
 
 
 def _require_same_run(folder: Path, about: dict[str, Any]) -> None:
-    theirs = _read(folder)[0]
+    theirs = _read(folder)
     for name, ours in (about["sizes"] | about).items():
         found = (theirs["sizes"] | theirs).get(name)
         if found != ours:
@@ -129,11 +107,10 @@ def _require_same_run(folder: Path, about: dict[str, Any]) -> None:
             )
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], Vocabulary]:
+def _read(folder: Path) -> dict[str, Any]:
     if not (folder / MODEL_FILE).is_file():
         raise FileNotFoundError(f"{folder} holds no run; make one with `python -m intro_lm train`")
-    about = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-    return about, Vocabulary.load(folder / VOCABULARY_FILE)
+    return json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

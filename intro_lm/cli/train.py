@@ -1,7 +1,5 @@
 """`python -m intro_lm train`: from a dataset's name to a trained language model in a folder."""
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path
@@ -43,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     def test() -> dict[str, Any]:
         if "test" not in batches:
             return {}
-        loss = evaluate(model, batches["test"].to(next(model.parameters()).device))
+        loss = evaluate(model, batches["test"])
         print(f"test {loss:.4f}")
         return {"test_loss": loss}
 
@@ -83,17 +81,17 @@ def make_batches(
     """The splits as the model reads them: windows, rows of one running text, or whole texts."""
     batches: dict[str, Batches] = {}
     for split, rows in texts.items():
-        size = options.batch_size
+        size, training = options.batch_size, split == "train"
         if context_length is not None:
-            size = size if split == "train" else 8192
             windows = data.context_windows(vocabulary, rows, context_length)
+            size = size if training else 8192
             batches[split] = WindowBatches(*windows, batch_size=size, seed=seed)
         elif options.length is None:
-            size = size if split == "train" else 256
+            size = size if training else 256
             batches[split] = PaddedBatches.from_texts(vocabulary, rows, size, seed=seed)
         else:
             # The first tokens of a row lack their context, so evaluating takes few rows.
-            size = size if split == "train" else min(size, 8)
+            size = size if training else min(size, 8)
             streams = StreamBatches.from_texts(vocabulary, rows, size, options.length, seed=seed)
             batches[split] = streams
     return batches

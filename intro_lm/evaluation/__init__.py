@@ -11,12 +11,6 @@ from intro_lm.evaluation.loss import (
 )
 
 __all__ = [
-    "Loss",
-    "bits_per_character",
-    "cross_entropy",
-    "difference_interval",
-    "evaluate",
-    "evaluate_bits",
-    "interval",
-    "perplexity",
-]
+    "Loss", "bits_per_character", "cross_entropy", "difference_interval", "evaluate",
+    "evaluate_bits", "interval", "perplexity",
+]  # fmt: skip

@@ -1,7 +1,5 @@
 """What a classifier must beat: the commonest class, and a linear model of character n-grams."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -13,11 +11,7 @@ from intro_lm.evaluation.classification import require_labels
 
 
 def majority(labels: Sequence[int], texts: Sequence[str], classes: int) -> Tensor:
-    """The same probabilities for each of N texts, (N, C): the fractions of the training labels.
-
-    Raises:
-        ValueError: there are no labels, or one is out of range.
-    """
+    """The same probabilities for each of N texts, (N, C): the fractions of the training labels."""
     counts = torch.bincount(require_labels(labels, classes), minlength=classes)  # (C,)
     return (counts / counts.sum()).expand(len(texts), classes)
 
@@ -42,9 +36,6 @@ def tfidf_logistic_regression(
 
     Returns:
         (N, C) probabilities.
-
-    Raises:
-        ValueError: texts and labels don't match, a label is out of range, or all labels are equal.
     """
     ids = require_labels(labels, classes)
     vectorizer = TfidfVectorizer(

@@ -3,8 +3,6 @@
 Everything here reads probabilities (N, C), one row per text, from any classifier.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,18 +23,16 @@ class Scores:
     macro_recall: float  # the mean of the classes' recalls, so a rare class counts like any other
     macro_f1: float  # the mean of the classes' F1, 2·precision·recall / (precision + recall)
     recall: tuple[float, ...]  # the fraction of each class's texts that were found, NaN without any
-    calibration_error: float  # see `calibration_error`
+    calibration_error: float  # |accuracy - confidence| of each `Bin`, averaged over the texts
 
     def summary(self, classes: Sequence[str]) -> str:
-        """The scores in a few lines, the last with each class's name and recall."""
+        """The scores in a few lines, each class's recall with its name."""
         width = max(map(len, classes))
-        lines = [
+        each = zip(classes, self.recall, strict=True)
+        return (
             f"accuracy {self.accuracy:.3f}, macro-averaged F1 {self.macro_f1:.3f} and recall "
             f"{self.macro_recall:.3f}, calibration error {self.calibration_error:.3f}"
-        ]
-        for name, recall in zip(classes, self.recall, strict=True):
-            lines.append(f"  recall of {name:<{width}} {recall:.3f}")
-        return "\n".join(lines)
+        ) + "".join(f"\n  recall of {name:<{width}} {recall:.3f}" for name, recall in each)
 
 
 @dataclass(frozen=True)
@@ -49,14 +45,9 @@ class Bin:
 
 
 def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
-    """The probability of each class for each text, without dropout.
+    """The probability of each class for each text, (N, C) on the CPU in the order of the labels.
 
-    Args:
-        model: from (B, T) token ids to (B, C) logits.
-        batches: N texts.
-
-    Returns:
-        (N, C) probabilities on the CPU, in the order of `batches.labels`.
+    `model` gives logits (B, C) for token ids (B, T).
     """
     # Shuffled batches hold texts of similar length, so they need little padding. In place of the
     # labels each batch gives the indices of its texts, to restore their order.
@@ -70,29 +61,23 @@ def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
 
 
 def score(probabilities: Tensor, labels: Tensor) -> Scores:
-    """Accuracy, F1, recall and calibration of some predictions.
+    """The scores of probabilities (N, C) against class ids (N,).
 
-    A class without any text is left out of the means.
-
-    Args:
-        probabilities: (N, C), each row summing to 1.
-        labels: (N,) class ids.
-
-    Raises:
-        ValueError: there is no text, a label is missing or out of range, or a value is not a
-            probability.
+    A class without any text is left out of the means. A `ValueError` names a label that is out of
+    range or a value that is no probability.
     """
-    values, truth = _arrays(probabilities, labels)
-    chosen, classes = values.argmax(1), np.arange(values.shape[1])
-    present = np.unique(truth)
-    recall = metrics.recall_score(truth, chosen, labels=classes, average=None, zero_division=np.nan)
-    f1 = metrics.f1_score(truth, chosen, labels=classes, average=None, zero_division=0)
+    values, truth, chosen = _arrays(probabilities, labels)
+    _, recall, f1, texts = metrics.precision_recall_fscore_support(
+        truth, chosen, labels=range(values.shape[1]), zero_division=np.nan
+    )
+    bins = reliability(probabilities, labels)
+    gaps = [each.count * abs(each.accuracy - each.confidence) for each in bins]
     return Scores(
-        accuracy=float(metrics.accuracy_score(truth, chosen)),
-        macro_recall=float(recall[present].mean()),
-        macro_f1=float(f1[present].mean()),
+        accuracy=float((chosen == truth).mean()),
+        macro_recall=float(recall[texts > 0].mean()),
+        macro_f1=float(f1[texts > 0].mean()),
         recall=tuple(recall.tolist()),
-        calibration_error=calibration_error(reliability(probabilities, labels)),
+        calibration_error=sum(gaps) / len(truth),  # Naeini et al. 2015, Guo et al. 2017
     )
 
 
@@ -101,9 +86,9 @@ def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Ten
 
     With `rates` as fractions of each row's texts, NaN for a class without texts.
     """
-    values, truth = _arrays(probabilities, labels)
-    classes = np.arange(values.shape[1])
-    counts = torch.from_numpy(metrics.confusion_matrix(truth, values.argmax(1), labels=classes))
+    values, truth, chosen = _arrays(probabilities, labels)
+    classes = range(values.shape[1])
+    counts = torch.from_numpy(metrics.confusion_matrix(truth, chosen, labels=classes))
     return counts / counts.sum(1, keepdim=True) if rates else counts
 
 
@@ -113,48 +98,29 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[B
     The confidence of a prediction is the probability of the chosen class. Of `bins` bins of equal
     width from 0 to 1 those without texts are left out (Niculescu-Mizil and Caruana 2005).
     """
-    values, truth = _arrays(probabilities, labels)
-    confidence, correct = values.max(1), values.argmax(1) == truth  # (N,) each
+    values, truth, chosen = _arrays(probabilities, labels)
+    confidence, correct = values.max(1), chosen == truth  # (N,) each
     # Bin n, counted from 1, holds confidences above (n - 1) / bins and up to n / bins.
     index = np.ceil(confidence * bins).clip(1, bins)  # (N,)
     rows = [index == number for number in np.unique(index)]
     return [Bin(int(r.sum()), float(confidence[r].mean()), float(correct[r].mean())) for r in rows]
 
 
-def calibration_error(table: Sequence[Bin]) -> float:
-    """The expected calibration error: |accuracy - confidence|, averaged over the texts in the bins.
-
-    It is 0 for a model that is right 70% of the time when it is 70% sure (Naeini et al. 2015, Guo
-    et al. 2017).
-    """
-    gaps = [each.count * abs(each.accuracy - each.confidence) for each in table]
-    return sum(gaps) / sum(each.count for each in table)
-
-
 def require_labels(labels: Sequence[int] | Tensor, classes: int) -> Tensor:
-    """The labels as a `LongTensor`, or a `ValueError` that names the first one out of range."""
+    """The labels as a `LongTensor`, or a `ValueError` if there are none or one is out of range."""
     ids = torch.as_tensor(labels, dtype=torch.long).cpu()
     if len(ids) == 0:
         raise ValueError("there are 0 labels; give at least one text with its label")
-    outside = ((ids < 0) | (ids >= classes)).nonzero()
-    if len(outside):
-        row = int(outside[0])
-        raise ValueError(
-            f"the label of text {row} is {ids[row]}; with {classes} classes it must be from 0 to "
-            f"{classes - 1}"
-        )
+    for row in ((ids < 0) | (ids >= classes)).nonzero():
+        raise ValueError(f"label {int(row)} is {int(ids[row])}; it must be from 0 to {classes - 1}")
     return ids
 
 
-def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays, once they are checked."""
-    values = torch.as_tensor(probabilities).cpu().double()
-    ids = require_labels(labels, values.shape[1])
-    wrong = (~((values >= 0) & (values <= 1 + 1e-6))).nonzero()  # NaN too; 1e-6 is for rounding
+def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (N, C), labels and chosen classes (N,) as arrays, once they are checked."""
+    values = torch.as_tensor(probabilities).cpu().double().numpy()
+    truth = require_labels(labels, values.shape[1]).numpy()
+    wrong = values[~((values >= 0) & (values <= 1 + 1e-6))]  # NaN too; 1e-6 is for rounding
     if len(wrong):
-        row, column = wrong[0].tolist()
-        raise ValueError(
-            f"the probability of text {row} is {values[row, column]:g} for class {column}; it must "
-            "be from 0 to 1: give the softmax of a model's logits"
-        )
-    return values.numpy(), ids.numpy()
+        raise ValueError(f"{wrong[0]:g} is not a probability; give the softmax of a model's logits")
+    return values, truth, values.argmax(1)

@@ -1,7 +1,5 @@
 """Loss, perplexity and bits per character, for every model."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -17,9 +15,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean negative log-likelihood, in nats, of the targets that count.
 
-    Args:
-        logits: (…, V).
-        targets: (…) token or class ids; -100 where the position doesn't count.
+    `logits` are (…, V), `targets` (…) token or class ids, -100 where the position doesn't count.
     """
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=data.IGNORED)
 
@@ -35,28 +31,21 @@ def evaluate(
 
     Args:
         model: a language model, or a classifier.
-        batches: pairs (inputs, targets), such as a list, `batches.epoch(0)` or a `DataLoader`; or
-            `Batches`, whose epoch 0 is read and which say themselves whether state is carried.
+        batches: `Batches`, whose epoch 0 is read and which say themselves whether state is carried;
+            or pairs (inputs, targets), such as a list or a `DataLoader`.
         loss: the mean loss of one batch.
-        carry_state: a `StatefulLanguageModel` begins each batch of pairs in the state in which it
-            ended the batch before, and not in its initial state.
+        carry_state: a `StatefulLanguageModel` reads on from one batch of pairs to the next.
 
-    Raises:
-        ValueError: no target counts.
+    A `ValueError` says so if no target counts.
     """
     if not isinstance(batches, Iterable):
-        carry_state = batches.carries_state
-        batches = batches.epoch(0)
+        carry_state, batches = batches.carries_state, batches.epoch(0)
     advance = model.advance if carry_state and isinstance(model, StatefulLanguageModel) else None
-    state = None
-    total, counted = 0.0, 0
+    state, total, counted = None, 0.0, 0
     with inference(model) as device:
         for inputs, targets in batches:
             inputs, targets = inputs.to(device), targets.to(device)
-            if advance is None:
-                logits = model(inputs)
-            else:
-                logits, state = advance(inputs, state)
+            logits, state = advance(inputs, state) if advance else (model(inputs), None)
             number = int((targets != data.IGNORED).sum())
             if number:  # the mean loss of a batch without a target would be NaN
                 total += loss(logits, targets).item() * number
@@ -72,13 +61,7 @@ def perplexity(loss: float) -> float:
 
 
 def bits_per_character(loss: float, tokens: int, characters: int) -> float:
-    """A loss in nats per token as bits per character, which compares across vocabularies.
-
-    Args:
-        loss: nats per token, the mean over `tokens`.
-        tokens: how many tokens encode the text.
-        characters: how many characters the text has.
-    """
+    """A `loss` in nats per token as bits per character, which compares across vocabularies."""
     return loss * tokens / (characters * math.log(2))
 
 
@@ -89,11 +72,7 @@ def evaluate_bits(
 
     The end of a text is predicted too and counts as one character, so with a vocabulary of
     characters this is the loss in nats per token over log 2.
-
-    Raises:
-        ValueError: there are no texts, or one can't be encoded with the model's `vocabulary`.
     """
-    texts = list(texts)
     batches: data.Batches
     if model.context_length is None:
         batches = data.PaddedBatches.from_texts(vocabulary, texts, batch_size=32)

@@ -24,12 +24,6 @@ if TYPE_CHECKING:  # mypy checks here that every model keeps its contract
     _stateful_language_models: list[type[StatefulLanguageModel]] = [RecurrentLM]
 
 __all__ = [
-    "MLP",
-    "MODELS",
-    "Bigram",
-    "KneserNey",
-    "LanguageModel",
-    "RecurrentLM",
-    "StatefulLanguageModel",
-    "TextClassifier",
-]
+    "MLP", "MODELS", "Bigram", "KneserNey", "LanguageModel", "RecurrentLM",
+    "StatefulLanguageModel", "TextClassifier",
+]  # fmt: skip

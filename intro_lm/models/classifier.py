@@ -1,40 +1,23 @@
 """Text classification: recurrent encoders, pooled over the text, and a linear layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intro_lm.checks import require_count
+from intro_lm.checks import require_number
+from intro_lm.models.language_model import BOUNDARY
 from intro_lm.models.recurrent import OUTPUT_SCALE, RecurrentLM
-
-BOUNDARY = 0  # the id of the token before and after a text, the same as in `intro_lm.data`
 
 
 class Symbols(Protocol):
-    """What `from_language_model` asks of a vocabulary."""
+    """A vocabulary, as far as `from_language_model` looks at it."""
 
     @property
     def symbols(self) -> list[str]:
         """The text of each token id."""
-
-
-class Encoder(nn.Module):
-    """A recurrent language model without its output layer: from tokens to hidden states."""
-
-    def __init__(self, model: RecurrentLM) -> None:
-        super().__init__()
-        self.embedding = model.embedding
-        self.token_dropout = model.token_dropout
-        self.recurrent = model.recurrent
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """The top layer's state after each token, (B, T, H), for tokens (B, T)."""
-        return self.recurrent(self.token_dropout(self.embedding(tokens)))[0]
 
 
 class TextClassifier(nn.Module):
@@ -43,16 +26,16 @@ class TextClassifier(nn.Module):
     Each encoder reads a boundary and then the text, as a language model does. With two directions,
     a second encoder with its own weights reads the reversed text, so each of them can be copied
     from a pretrained language model. The states of the top layer are pooled to their mean, maximum
-    and last (Howard and Ruder 2018, section 3.3). Whatever follows the first boundary in a row of
+    and last (Howard and Ruder 2018, section 3.3). What follows the first boundary in a row of
     `inputs` is padding, which changes no logit.
 
     Args:
         vocabulary_size: number of tokens V.
         classes: number of classes C, at least 2.
-        cell, embedding_size, hidden_size, layers: of each encoder, as in `RecurrentLM`.
+        cell, embedding_size, hidden_size, layers, token_dropout: of each encoder, as in
+            `RecurrentLM`.
         directions: 1 reads texts forwards, 2 also backwards.
         dropout: fraction of the units zeroed while training, between layers and after pooling.
-        token_dropout: fraction of the tokens whose whole embedding is zeroed while training.
         generator: draws the initial weights; PyTorch's global generator if None.
 
     >>> model = TextClassifier(27, classes=14, hidden_size=64)
@@ -74,17 +57,17 @@ class TextClassifier(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        require_count(classes=classes)
-        if classes < 2:
-            raise ValueError(f"classes is {classes}; there must be at least 2 to choose from")
+        require_number(at_least=2, classes=classes)
         if directions not in (1, 2):
             raise ValueError(f"directions is {directions!r}; it must be 1 or 2")
         sizes = (embedding_size, hidden_size, layers, dropout, token_dropout)
         self.layers = layers
         self.encoders = nn.ModuleList(
-            Encoder(RecurrentLM(vocabulary_size, cell, *sizes, generator=generator))
+            RecurrentLM(vocabulary_size, cell, *sizes, generator=generator)
             for _ in range(directions)
         )
+        for encoder in self.encoders:  # gives the top layer's states in place of logits
+            encoder.dropout = encoder.output = nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(3 * directions * hidden_size, classes)
         std = OUTPUT_SCALE / hidden_size**0.5  # the loss starts near log(C)
@@ -102,38 +85,22 @@ class TextClassifier(nn.Module):
         dropout: float = 0.0,
         token_dropout: float = 0.0,
         generator: torch.Generator | None = None,
-    ) -> TextClassifier:
+    ) -> Self:
         """A classifier whose encoders are copies of pretrained language models; its head is new.
 
-        Args:
-            forward: a language model.
-            backward: a language model of reversed texts; without it there is one direction.
-            classes: number of classes C.
-            vocabularies: those of the language models and of the texts to classify, at least one.
-            dropout, token_dropout: of the classifier, whatever the language models had.
-            generator: draws the head's weights.
-
-        Raises:
-            ValueError: the language models differ in size or cell, or in a vocabulary an id has
-                another meaning than in the first.
+        `backward` is a language model of reversed texts; without it there is one direction.
+        `vocabularies` are those of the language models and of the texts to classify: in all of them
+        an id must mean the same.
         """
         models = [forward] if backward is None else [forward, backward]
-        sizes = [sizes_of(model) for model in models]
-        for name, size in sizes[0].items():
-            if size != sizes[-1][name]:
-                raise ValueError(
-                    f"the forward language model's {name} is {size} and the backward one's "
-                    f"{sizes[-1][name]}; train both with the same vocabulary and sizes"
-                )
-        require_same_vocabulary(vocabularies, sizes[0]["vocabulary_size"])
-        classifier = cls(
-            classes=classes,
-            directions=len(models),
-            dropout=dropout,
-            token_dropout=token_dropout,
-            generator=generator,
-            **sizes[0],
-        )
+        if forward.sizes != models[-1].sizes:
+            raise ValueError(
+                f"the forward language model has {forward.sizes} and the backward one "
+                f"{models[-1].sizes}; train both with the same vocabulary and sizes"
+            )
+        require_same_vocabulary(vocabularies, forward.sizes["vocabulary_size"])
+        options = {"directions": len(models), "dropout": dropout, "token_dropout": token_dropout}
+        classifier = cls(classes=classes, generator=generator, **forward.sizes | options)
         for encoder, model in zip(classifier.encoders, models, strict=True):
             encoder.load_state_dict(model.state_dict(), strict=False)  # all but the output layer
         return classifier
@@ -149,10 +116,7 @@ class TextClassifier(nn.Module):
         return self.output(self.dropout(torch.cat(pooled, 1)))  # (B, C)
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
-        """The parameters by layer from the bottom up: embeddings, each recurrent layer, head.
-
-        A group holds the layers of both directions, which fine-tuning treats alike.
-        """
+        """The parameters of embeddings, recurrent layers and head, each of both directions."""
 
         def ending_in(suffix: str) -> list[nn.Parameter]:
             return [p for name, p in self.encoders.named_parameters() if name.endswith(suffix)]
@@ -174,14 +138,9 @@ def reverse(inputs: Tensor, lengths: Tensor) -> Tensor:
 
 
 def concat_pooling(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """Mean, maximum and last of the first `lengths` states in each row, concatenated.
+    """Mean, maximum and last of the first `lengths` (B,) states in each row of `hidden` (B, T, H).
 
-    Args:
-        hidden: (B, T, H) states.
-        lengths: (B,) how many of a row's states count, at least 1.
-
-    Returns:
-        (B, 3·H), in float32.
+    Each row has a state at least. Returns (B, 3·H), in float32.
     """
     hidden = hidden.float()  # bfloat16 would round the sum of many states
     column = torch.arange(hidden.shape[1], device=hidden.device)  # (T,)
@@ -192,31 +151,18 @@ def concat_pooling(hidden: Tensor, lengths: Tensor) -> Tensor:
     return torch.cat([mean, largest, last], 1)
 
 
-def sizes_of(model: RecurrentLM) -> dict[str, Any]:
-    """The arguments of `TextClassifier` that give encoders of the language model's sizes."""
-    return {
-        "vocabulary_size": model.embedding.num_embeddings,
-        "cell": model.cell,
-        "embedding_size": model.embedding.embedding_dim,
-        "hidden_size": model.recurrent.hidden_size,
-        "layers": model.recurrent.num_layers,
-    }
-
-
 def require_same_vocabulary(vocabularies: Sequence[Symbols], size: int) -> None:
     """Refuse vocabularies that don't have `size` ids, or in which an id has different meanings."""
     remedy = "use the vocabulary that the language model was trained with"
-    if not vocabularies:
-        raise ValueError("vocabularies is empty; give those of the models and of the texts")
     first = vocabularies[0].symbols
     for symbols in (vocabulary.symbols for vocabulary in vocabularies):
         if len(symbols) != size:
             raise ValueError(
                 f"a vocabulary has {len(symbols)} tokens and the language model {size}; {remedy}"
             )
-        for token, (one, other) in enumerate(zip(first, symbols, strict=True)):
-            if one != other:
-                raise ValueError(
-                    f"the vocabularies differ: id {token} is {one!r} in one and {other!r} in "
-                    f"another; {remedy}"
-                )
+        if differ := [token for token in range(size) if symbols[token] != first[token]]:
+            token = differ[0]
+            raise ValueError(
+                f"the vocabularies differ: id {token} is {first[token]!r} in one and "
+                f"{symbols[token]!r} in another; {remedy}"
+            )

@@ -1,13 +1,13 @@
 """The contract of every language model, and how models are used once they are trained."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+BOUNDARY = 0  # the id of the token before and after a text, the same as in `intro_lm.data`
 
 
 class LanguageModel(Protocol):
@@ -18,8 +18,6 @@ class LanguageModel(Protocol):
     a boundary, and gives the logits (B, T, V) after each token.
     """
 
-    training: bool
-
     @property
     def context_length(self) -> int | None:
         """Tokens T in the window that `forward` reads; None if it reads texts of any length."""
@@ -27,11 +25,11 @@ class LanguageModel(Protocol):
     def __call__(self, inputs: Tensor) -> Tensor:
         """Next-token logits for `inputs` (B, T)."""
 
-    def train(self, mode: bool = True) -> Any:
-        """Switch dropout on or off, as every `nn.Module` does."""
+    # The rest comes with `nn.Module`.
+    training: bool
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """What is trained."""
+    def train(self, mode: bool = True) -> Any: ...
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
 
 
 @runtime_checkable
@@ -41,9 +39,8 @@ class StatefulLanguageModel(LanguageModel, Protocol):
     def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read on: logits (B, T, V) after each of `inputs` (B, T), and the state after the last.
 
-        The state is one tensor whose first dimension is the batch, so `state[rows]` is the state of
-        some of the texts. None is the state before a text begins. A text read in pieces gives the
-        same logits as the whole text.
+        The state's first dimension is the batch, so `state[rows]` is the state of some of the
+        texts. None is the state before a text begins. Reading in pieces changes no logit.
         """
 
 

@@ -1,7 +1,5 @@
 """The neural probabilistic language model of Bengio et al. (2003)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -55,12 +53,10 @@ class MLP(nn.Module):
         self.direct = nn.Linear(concatenated, vocabulary_size, bias=False) if direct else None
 
         nn.init.normal_(self.embedding.weight, generator=generator)
-        gains = [(self.hidden, TANH_GAIN), (self.output, OUTPUT_SCALE)]
-        gains += [(layer, TANH_GAIN) for layer in deeper]
-        if self.direct is not None:
-            gains.append((self.direct, OUTPUT_SCALE))
-        for layer, gain in gains:  # a sum of n terms has √n times the spread of one
-            std = gain / layer.in_features**0.5
+        direct_layers = [] if self.direct is None else [self.direct]
+        for layer in [self.hidden, self.output, *deeper, *direct_layers]:
+            gain = OUTPUT_SCALE if layer in (self.output, self.direct) else TANH_GAIN
+            std = gain / layer.in_features**0.5  # a sum of n terms has √n times the spread of one
             nn.init.normal_(layer.weight, std=std, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

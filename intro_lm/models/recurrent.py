@@ -1,6 +1,6 @@
 """Recurrent language models: the simple RNN, the GRU and the LSTM, behind one class."""
 
-from __future__ import annotations
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,6 @@ from intro_lm.checks import require_choice, require_count, require_fraction
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 FORGET_BIAS = 1.0  # a new cell remembers: without it the gradient halves at every step
 OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
-TIED_SCALE = 0.1  # of an embedding that is the output layer too (as in Zaremba et al. 2014)
 
 
 class RecurrentLM(nn.Module):
@@ -23,8 +22,8 @@ class RecurrentLM(nn.Module):
     from one time step to the next (Zaremba et al. 2014). Token dropout hides a fraction of the
     tokens read, so that the model can't rely on any one of them (Bowman et al. 2016).
 
-    `model(inputs)` starts from a state of zeros, as a text does. `model.advance(inputs, state)`
-    continues from the state that an earlier call returned; the model itself keeps none.
+    `model(inputs)` starts from a state of zeros, as a text does, and `model.advance(inputs, state)`
+    from the state that an earlier call returned; the model itself keeps none.
 
     Args:
         vocabulary_size: number of tokens V.
@@ -34,8 +33,6 @@ class RecurrentLM(nn.Module):
         layers: recurrent layers L, each reading the one below.
         dropout: fraction of the units zeroed while training, from 0 to below 1.
         token_dropout: fraction of the tokens whose whole embedding is zeroed while training.
-        tied: use one matrix as embedding and output weights (Press and Wolf 2017, Inan et al.
-            2017); needs `embedding_size` = `hidden_size`.
         generator: draws the initial weights; PyTorch's global generator if None.
 
     >>> model = RecurrentLM(27, hidden_size=64)
@@ -55,7 +52,6 @@ class RecurrentLM(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
         token_dropout: float = 0.0,
-        tied: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -63,12 +59,10 @@ class RecurrentLM(nn.Module):
         require_count(hidden_size=hidden_size, layers=layers)
         require_fraction(dropout=dropout, token_dropout=token_dropout)
         require_choice(CELLS, cell=cell)
-        if tied and embedding_size != hidden_size:
-            raise ValueError(
-                f"embedding_size is {embedding_size} and hidden_size {hidden_size}; tied weights "
-                "need them equal"
-            )
         self.cell = cell
+        # What another model must be built with to take over these weights.
+        self.sizes: dict[str, Any] = {"vocabulary_size": vocabulary_size, "layers": layers}
+        self.sizes |= {"embedding_size": embedding_size, "hidden_size": hidden_size, "cell": cell}
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.token_dropout = nn.Dropout1d(token_dropout)
         between = dropout if layers > 1 else 0.0  # with one layer PyTorch would warn
@@ -77,17 +71,14 @@ class RecurrentLM(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, vocabulary_size)
-        if tied:
-            self.output.weight = self.embedding.weight
         self.state_shape = (2 if cell == "lstm" else 1, layers, hidden_size)  # (S, L, H)
-        self._draw_weights(tied, generator)
+        self._draw_weights(generator)
 
     @torch.no_grad()
-    def _draw_weights(self, tied: bool, generator: torch.Generator | None) -> None:
+    def _draw_weights(self, generator: torch.Generator | None) -> None:
         hidden_size = self.recurrent.hidden_size
-        self.embedding.weight.normal_(0, TIED_SCALE if tied else 1.0, generator=generator)
-        if not tied:
-            self.output.weight.normal_(0, OUTPUT_SCALE / hidden_size**0.5, generator=generator)
+        self.embedding.weight.normal_(generator=generator)
+        self.output.weight.normal_(0, OUTPUT_SCALE / hidden_size**0.5, generator=generator)
         nn.init.zeros_(self.output.bias)
         for name, parameter in self.recurrent.named_parameters():
             if name.startswith("weight_ih"):  # (gates·H, E or H)
@@ -105,18 +96,13 @@ class RecurrentLM(nn.Module):
         return self.advance(inputs)[0]
 
     def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Read on from a state: the next-token logits, and the state after the last position.
+        """Logits (B, T, V) after each of `inputs` (B, T), and the state after the last.
 
-        Args:
-            inputs: (B, T) token ids, oldest first.
-            state: (B, S, L, H), as an earlier call returned it, or some of its rows; None is zeros.
-                S is 2 for the LSTM (hidden and cell state) and 1 for the others (hidden state).
-
-        Returns:
-            (B, T, V) logits, and the state, through which gradients flow unless it is detached.
+        The state is (B, S, L, H), where S is 2 for the LSTM (hidden and cell state) and 1 for the
+        others (hidden state); None is zeros. Gradients flow through it unless it is detached.
         """
         if state is None:
-            state = self.output.weight.new_zeros(len(inputs), *self.state_shape)
+            state = self.embedding.weight.new_zeros(len(inputs), *self.state_shape)
         x = self.token_dropout(self.embedding(inputs))  # (B, T, E)
         parts = state.permute(1, 2, 0, 3).contiguous()  # (S, L, B, H), PyTorch's order
         if self.cell == "lstm":

@@ -101,7 +101,7 @@ def embedding(
     centred = (vectors - vectors.mean(0)).detach().cpu()
     left, scale, _ = centred.svd()
     x, y = (left * scale)[:, 0], (left * scale)[:, 1]
-    share = (scale**2 / (scale**2).sum()).tolist()
+    fraction = (scale**2 / (scale**2).sum()).tolist()
     for symbol, across, up in zip(symbols, x.tolist(), y.tolist(), strict=True):
         is_marked = symbol in marked
         axes.scatter(across, up, s=260, color=COLOURS["lecture"] if is_marked else "#dddddd")
@@ -111,8 +111,8 @@ def embedding(
         )  # fmt: skip
     axes.set(
         title=title,
-        xlabel=f"first principal component ({share[0]:.0%} of the variance)",
-        ylabel=f"second ({share[1]:.0%})",
+        xlabel=f"first principal component ({fraction[0]:.0%} of the variance)",
+        ylabel=f"second ({fraction[1]:.0%})",
     )
     return axes
 

@@ -1,6 +1,11 @@
 """Hyperparameter search over Optuna: many trainings, each a trial, kept in a study.
 
-    python -m intro_lm sweep SPACE.toml --study runs/sweep.log --trials 40 --workers 2
+    python -m intro_lm sweep SPACE.toml --study runs/sweep.db --trials 40 --workers 2
+
+Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
+whose best loss so far is above the median of the losses that the completed trials had at the same
+point, once there are five (after Golovin et al. 2017). `halving` (Li et al. 2020) lets the better
+half go on at a quarter of the steps, and again at a half; it needs the logger's `steps`.
 
 A study survives: stopped or killed, the same call goes on with it, and a trial that was cut off
 runs again with its values. Several processes, and over a database several machines, share one.
@@ -8,45 +13,44 @@ runs again with its values. Several processes, and over a database several machi
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
+import dataclasses
+import itertools
+import math
+import multiprocessing
+import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+import numpy as np
+import torch
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.storages import fail_stale_trials
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import Trial, TrialState
 from tqdm import tqdm
 
-from intro_lm.search.space import SAMPLERS, SlotSampler, Space, distributions, grid
-from intro_lm.search.storage import ERROR, SECONDS, Watch, counted, open_study, slot_of
-from intro_lm.search.workers import (
-    POLL_SECONDS,
-    Objective,
-    SweepFailedError,
-    TrialLogger,
-    Update,
-    Work,
-    quiet_optuna,
-    require_shareable,
-    run_workers,
-)
+from intro_lm.checks import require_choice, require_count
+from intro_lm.search.experiment import Experiment
+from intro_lm.search.space import Space, Value, grid, require_space
+from intro_lm.search.storage import ERROR, counted, open_study
+from intro_lm.search.trials import Objective, run_trial
 
-__all__ = [
-    "Objective",
-    "SweepFailedError",
-    "TrialLogger",
-    "best_so_far",
-    "sweep",
-    "training_seconds",
-]
+SAMPLERS = ("tpe", "random", "grid")
+PRUNERS: dict[str, Callable[[], BasePruner]] = {
+    "none": NopPruner,
+    "median": MedianPruner,
+    "halving": partial(SuccessiveHalvingPruner, min_resource=25, reduction_factor=2),  # percent
+}
+POLL_SECONDS = 0.25
 
-PRUNERS = ("none", "median", "halving")
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+class SweepFailedError(RuntimeError):
+    """Every trial failed, or a worker died."""
 
 
 def sweep(
@@ -65,81 +69,55 @@ def sweep(
 ) -> Study:
     """Search for the hyperparameters with the lowest loss.
 
-    The same seed gives the same trials: for grid and random search always, for TPE and with the
-    median rule where there is one worker, since both look at the trials before. (Halving looks at
-    trials that were cut off, too.)
-
     Args:
         objective: from hyperparameters and a logger to the loss; it hands the logger to `train`
-            as its tracker. It may have `known`, the types of its hyperparameters by name, against
-            which the space is checked, `require`, which raises for hyperparameters that can't be
-            trained with, and `description`, plain data that tells it from another.
+            as its tracker.
         space: see `intro_lm.search.space`.
-        trials: how many the study has in the end, the ones it holds already included, pruned and
-            failed ones too. A grid ends with its last point.
-        study: a file or a database's URL, where the study is kept and gone on with; None keeps it
-            in memory.
+        trials: how many the study has in the end, those it holds already, pruned and failed ones
+            included. A grid ends with its last point.
+        study: a file (SQLite) or a database's URL, which keeps the study; None keeps it in memory.
         name: which study, where a database holds several.
-        sampler: `tpe` (Bergstra et al. 2011), `random` or `grid`.
-        pruner: `none`; `median` stops a trial whose best loss so far is above the median of the
-            losses that the completed trials had at the same point, once there are five (after
-            Golovin et al. 2017); `halving`, asynchronous successive halving (Li et al. 2020), lets
-            the better half go on at a quarter of the steps, and again at a half; it needs the
-            logger's `steps`.
-        seed: of what the sampler draws.
+        sampler: `tpe`, `random` or `grid`.
+        pruner: `none`, `median` or `halving`.
+        seed: of what is drawn. One worker that isn't interrupted draws the same trials again.
         workers: processes, which share the threads that PyTorch may use.
-        runs: folder for TensorBoard, a run a trial; None writes none.
+        runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
     Returns:
-        The study; its `best_params` and `best_value` are the result. Trials that other processes
-        have under way are still running in it.
+        The study; its `best_params` and `best_value` are the result.
 
     Raises:
-        ValueError: an argument or an entry of the space is wrong; nothing has run then.
-        StudyMismatchError: the study that was named is of another sweep, or no study.
+        ValueError: an argument or an entry of the space is wrong, or the study is of another sweep.
         OSError: the study's or the runs' folder can't be written to.
         SweepFailedError: all trials failed, or a worker died.
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
     """
-    shapes = distributions(space, getattr(objective, "known", None))
-    _require_trainable(objective, shapes)
-    _require_arguments(trials=trials, workers=workers, sampler=sampler, pruner=pruner, seed=seed)
-    total = min(trials, len(grid(space))) if sampler == "grid" else trials
+    require_count(trials=trials, workers=workers)
     if workers > 1 and study is None:
         raise ValueError("several workers need a study that is kept; name a file with study=")
-    if workers > 1:
-        require_shareable(objective)
+    settings = _settings(objective, space, sampler, pruner, seed)
+    points = grid(space) if sampler == "grid" else []
+    total = min(trials, len(points) or trials)
     if runs is not None:
-        _require_folder(Path(runs))
-    identity = {
-        "objective": getattr(objective, "description", _name(objective)),
-        "space": {key: dict(entry) for key, entry in space.items()},
-        "sampler": sampler,
-        "pruner": pruner,
-        "seed": seed,
-    }
-    open_here = partial(_open, identity, study, name, space)
-    work = Work(objective, shapes, total, None if runs is None else Path(runs))
-    with quiet_optuna():
-        here = open_here()
-        watch = Watch(here, study, alone=True)
-        with _bar(total, here, progress) as update:
-            while (unclear := watch.replace_abandoned()) or work.is_left(here):
-                if unclear:  # what they turn out to be decides what comes next
-                    time.sleep(POLL_SECONDS)
-                elif workers == 1:
-                    work.run(here, update)
-                else:
-                    run_workers(open_here, work, here, workers, update)
-            update(here)
-    _require_success(here)
-    return here
+        Path(runs).mkdir(parents=True, exist_ok=True)
+    kept = open_study(study, name, settings, PRUNERS[pruner]())
+    _queue(kept, points, total, seed)
+    with tqdm(total=total, unit=" trials", disable=not progress) as bar:
+        if workers > 1:
+            how: dict[str, Any] = {"sampler": sampler, "pruner": pruner, "seed": seed, "runs": runs}
+            call = partial(sweep, objective, space, trials=trials, study=study, name=name, **how)
+            _run_workers(call, workers, partial(_show, bar, kept))
+        while _show(bar, kept) < total and not _is_orphan():
+            _run_next(kept, total, settings, partial(run_trial, objective, space, total, runs))
+    _require_success(kept)
+    return kept
 
 
 def training_seconds(study: Study) -> list[float]:
-    """Seconds that each trial spent in the training loop, in the order in which they were drawn."""
-    return [trial.user_attrs.get(SECONDS, 0.0) for trial in counted(study)]
+    """Seconds that each trial took, in the order in which they were drawn."""
+    durations = [trial.duration for trial in counted(study)]
+    return [0.0 if each is None else each.total_seconds() for each in durations]
 
 
 def best_so_far(study: Study) -> list[float]:
@@ -147,103 +125,115 @@ def best_so_far(study: Study) -> list[float]:
 
     Until a trial completes it is infinite; pruned and failed trials leave it as it is.
     """
-    best, values = float("inf"), []
-    for trial in counted(study):
-        if trial.state == TrialState.COMPLETE and trial.value is not None:
-            best = min(best, trial.value)
-        values.append(best)
-    return values
+    losses = [
+        trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.inf
+        for trial in counted(study)
+    ]
+    return list(itertools.accumulate(losses, min))
 
 
-def _open(identity: dict[str, Any], address: str | Path | None, name: str, space: Space) -> Study:
-    study = open_study(address, name, identity)
-    study.sampler = SlotSampler(identity["sampler"], space, identity["seed"], slot_of)
-    study.pruner = _pruner(identity["pruner"])
-    return study
-
-
-def _name(objective: Objective) -> str:
-    return getattr(objective, "__qualname__", type(objective).__qualname__)
-
-
-def _pruner(name: str) -> BasePruner:
-    if name == "median":
-        return MedianPruner(n_startup_trials=5)
-    if name == "halving":
-        return SuccessiveHalvingPruner(min_resource=25, reduction_factor=2)  # percent of the steps
-    return NopPruner()
-
-
-def _require_arguments(trials: int, workers: int, sampler: str, pruner: str, seed: int) -> None:
-    for argument, count in {"trials": trials, "workers": workers}.items():
-        if type(count) is not int or count < 1:
-            raise ValueError(f"{argument} is {count!r}; it must be a whole number of at least 1")
+def _settings(
+    objective: Objective, space: Space, sampler: str, pruner: str, seed: int
+) -> dict[str, Any]:
+    """What is searched and how, checked, as plain data."""
+    require_choice(SAMPLERS, sampler=sampler)
+    require_choice(PRUNERS, pruner=pruner)
     if type(seed) is not int or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0")
-    for argument, value, known in (("sampler", sampler, SAMPLERS), ("pruner", pruner, PRUNERS)):
-        if value not in known:
-            raise ValueError(f"{argument} is {value!r}; use one of {', '.join(known)}")
+    known, described = None, getattr(objective, "__qualname__", type(objective).__name__)
+    if isinstance(objective, Experiment):
+        known, described = objective.known, dataclasses.asdict(objective)
+    require_space(space, known)
+    return {
+        "objective": described, "space": space, "sampler": sampler, "pruner": pruner, "seed": seed,
+    }  # fmt: skip
 
 
-def _require_trainable(objective: Objective, space: Mapping[str, BaseDistribution]) -> None:
-    """Have the objective look at the ends of each range and at each choice."""
-    require = getattr(objective, "require", None)
-    if require is None:
+def _queue(study: Study, points: Sequence[Mapping[str, Value]], total: int, seed: int) -> None:
+    """Queue a grid's points that are neither done nor queued, in an order drawn by the seed."""
+    known = [trial.system_attrs.get("fixed_params") for trial in counted(study)]
+    for index in np.random.default_rng(seed).permutation(len(points))[:total]:
+        if points[index] not in known:
+            study.enqueue_trial(dict(points[index]))
+
+
+def _run_next(
+    study: Study, total: int, settings: Mapping[str, Any], run: Callable[[int, Trial], float]
+) -> None:
+    """Run a trial that waits or hasn't been drawn yet; if there is none, wait for the others."""
+    fail_stale_trials(study)  # of processes that died; they run again
+    number = len(study.get_trials(deepcopy=False))
+    trials = counted(study)
+    waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
+    if not waiting and (len(trials) >= total or settings["sampler"] == "grid"):
+        time.sleep(POLL_SECONDS)
         return
-    for name, each in space.items():
-        if isinstance(each, CategoricalDistribution):
-            values = each.choices
-        else:
-            values = (each.low, each.high)  # type: ignore[attr-defined]
-        for value in values:
-            require({name: value})
-
-
-def _require_folder(runs: Path) -> None:
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=runs):
-            pass
-    except OSError as error:
-        raise type(error)(
-            error.errno, f"the runs can't be written to {runs} ({error.strerror}); name another"
-        ) from error
+    # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
+    # another drew, and random search draws the same whatever is pruned.
+    entropy = np.random.SeedSequence([settings["seed"], number])
+    seed = int(entropy.generate_state(1)[0])
+    study.sampler = RandomSampler(seed)
+    if settings["sampler"] == "tpe":
+        study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    # Whatever its settings make PyTorch raise ends the trial, not the study.
+    study.optimize(partial(run, number), n_trials=1, catch=(Exception,))
 
 
 def _require_success(study: Study) -> None:
-    trials = counted(study)
-    if trials and all(trial.state == TrialState.FAIL for trial in trials):
-        first = trials[0].user_attrs.get(ERROR, "its worker died")
+    errors = [trial.user_attrs.get(ERROR) for trial in counted(study)]
+    if all(errors):
         raise SweepFailedError(
-            f"all {len(trials)} trials failed; the first one, with {trials[0].params}: {first}. "
-            "Once that is mended, begin another study"
+            f"all {len(errors)} trials failed; the first one: {errors[0]}. Once that is mended, "
+            "begin another study"
         )
 
 
-@contextlib.contextmanager
-def _bar(total: int, study: Study, shown: bool) -> Iterator[Update]:
-    """A progress bar over finished trials; call what it gives with the study to bring it up."""
-    with tqdm(total=total, unit=" trials", disable=not shown, mininterval=0.5) as bar:
-
-        def update(study: Study) -> None:
-            trials = counted(study)
-            states = [trial.state for trial in trials if trial.state in FINISHED]
-            best = min(_losses(trials), default=None)
-            parts = [] if best is None else [f"best {best:.4f}"]
-            for state, word in ((TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed")):
-                if state in states:
-                    parts.append(f"{states.count(state)} {word}")
-            bar.set_postfix_str(", ".join(parts), refresh=False)
-            bar.update(len(states) - bar.n)
-
-        update(study)
-        yield update
+def _show(bar: tqdm, study: Study) -> int:
+    """Bring the progress bar up to date; how many trials are finished."""
+    finished = sum(trial.state.is_finished() for trial in counted(study))
+    bar.set_postfix(best=f"{min(best_so_far(study), default=math.inf):.4f}", refresh=False)
+    bar.update(finished - bar.n)
+    return finished
 
 
-def _losses(trials: list[FrozenTrial]) -> list[float]:
-    """Of those that completed."""
-    return [
-        trial.value
-        for trial in trials
-        if trial.state == TrialState.COMPLETE and trial.value is not None
-    ]
+def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], object]) -> None:
+    """Run the same sweep in several processes until no trial is left."""
+    spawn = multiprocessing.get_context("spawn")
+    threads = max(1, torch.get_num_threads() // workers)
+    processes = [spawn.Process(target=_work, args=(call, threads)) for _ in range(workers)]
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: we stop the workers
+    for process in processes:
+        process.start()
+    signal.signal(signal.SIGINT, handler)
+    try:
+        while any(p.is_alive() for p in processes) and not any(p.exitcode for p in processes):
+            time.sleep(POLL_SECONDS)
+            update()
+        died = [process.exitcode for process in processes if process.exitcode]
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(timeout=5)  # seconds to queue its trial again
+            process.kill()
+            process.join()
+    if died:
+        raise SweepFailedError(
+            f"{len(died)} of {workers} workers died (exit code {died[0]}); no finished trial is "
+            "lost, and the same call goes on. If they die at once, look at the errors above; an "
+            "objective that is defined in a notebook can't be sent to other processes"
+        )
+
+
+def _work(call: Callable[..., Study], threads: int) -> None:
+    """What a worker process does."""
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the trial will run again
+    with suppress(KeyboardInterrupt, SweepFailedError):  # which the parent sees too
+        call(progress=False)
+
+
+def _is_orphan() -> bool:
+    # A worker whose parent has died.
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()

@@ -1,6 +1,7 @@
 """A sweep as a TOML file, for `python -m intro_lm sweep`.
 
     dataset = "names"
+    model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
     sampler = "tpe"        # or random, grid
     pruner = "median"      # or none, halving
     seed = 0
@@ -21,13 +22,13 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from intro_lm.search.experiment import Experiment
 from intro_lm.search.space import Space
 
 KEYS: dict[str, type] = {
-    "dataset": str, "sampler": str, "pruner": str, "seed": int, "fixed": dict, "space": dict,
+    "dataset": str, "model": str, "sampler": str, "pruner": str, "seed": int, "fixed": dict,
+    "space": dict,
 }  # fmt: skip
 
 
@@ -47,24 +48,18 @@ def read_sweep(path: str | Path) -> SweepFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not TOML, or an entry is unknown or of the wrong type.
+        ValueError: it isn't TOML, or an entry is unknown or of the wrong type.
     """
     try:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no file {path}; write the space to search there"
-        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     for key, value in entries.items():
-        if key not in KEYS:
-            raise ValueError(f"{path}: {key} is unknown; there are {', '.join(KEYS)}")
-        if type(value) is not KEYS[key]:
-            raise ValueError(f"{path}: {key} is {value!r}; its type is {KEYS[key].__name__}")
+        if type(value) is not KEYS.get(key):
+            known = ", ".join(f"{name} ({kind.__name__})" for name, kind in KEYS.items())
+            raise ValueError(f"{path}: there is no {key} = {value!r}; there are {known}")
     if "space" not in entries:
         raise ValueError(f"{path} has no [space]; name at least one hyperparameter to search there")
-    about: dict[str, Any] = {key: entries[key] for key in ("dataset", "fixed") if key in entries}
-    how = {key: entries[key] for key in ("sampler", "pruner", "seed") if key in entries}
-    experiment = Experiment(**about, seed=entries.get("seed", 0))
-    return SweepFile(experiment, entries["space"], **how)
+    search = {key: entries.pop(key) for key in ("space", "sampler", "pruner") if key in entries}
+    experiment = Experiment(**entries)
+    return SweepFile(experiment, seed=experiment.seed, **search)

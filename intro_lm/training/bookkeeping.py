@@ -1,8 +1,7 @@
-"""What a run does between steps: log, evaluate, save, notice that it diverged, stop on Ctrl-C."""
-
-from __future__ import annotations
+"""What a run keeps, and does between steps: log, evaluate, save, notice divergence and Ctrl-C."""
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -16,7 +15,6 @@ from tqdm import tqdm
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, evaluate
 from intro_lm.training.checkpoint import Checkpoint
-from intro_lm.training.history import History, HistoryEntry
 from intro_lm.training.settings import TrainingSettings
 from intro_lm.training.tracking import Logger
 
@@ -25,9 +23,68 @@ class NonFiniteLossError(ArithmeticError):
     """The loss or the weights became infinite or not a number."""
 
 
+@dataclass(frozen=True)
+class HistoryEntry:
+    """What a run knew after some step; losses are means in nats per token.
+
+    `train_loss` is the mean over the steps since the entry before, each batch's loss taken before
+    the step that learned from it; `validation_loss` is None where nothing was evaluated. A token
+    is a target: a classifier has one per text, so its losses are nats per text.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float | None
+    learning_rate: float
+    tokens_per_second: float
+
+    def scalars(self) -> dict[str, float]:
+        """The entry as TensorBoard's names and values."""
+        values = {"loss/train": self.train_loss, "loss/validation": self.validation_loss}
+        values |= {"learning_rate": self.learning_rate, "tokens_per_second": self.tokens_per_second}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass
+class History:
+    """A run's entries, and where it ran."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    entries: list[HistoryEntry] = field(default_factory=list)
+
+    @property
+    def train_losses(self) -> list[tuple[int, float]]:
+        """(step, loss) of every entry."""
+        return [(entry.step, entry.train_loss) for entry in self.entries]
+
+    @property
+    def validation_losses(self) -> list[tuple[int, float]]:
+        """(step, loss) of every evaluation."""
+        pairs = ((entry.step, entry.validation_loss) for entry in self.entries)
+        return [(step, loss) for step, loss in pairs if loss is not None]
+
+    @property
+    def train_loss(self) -> float:
+        """The last training loss."""
+        return self.entries[-1].train_loss
+
+    @property
+    def validation_loss(self) -> float:
+        """The last validation loss; a `ValueError` where nothing was evaluated."""
+        if not self.validation_losses:
+            raise ValueError("there is no validation loss; train with validation=batches")
+        return self.validation_losses[-1][1]
+
+    def summary(self) -> str:
+        """The latest losses in one line."""
+        validation = f", validation {self.validation_loss:.4f}" if self.validation_losses else ""
+        return f"train {self.train_loss:.4f}{validation}"
+
+
 @dataclass
 class Bookkeeper:
-    """One run's history, validation, tracker and checkpoint, and when each of them is due."""
+    """Keeps one run's history, tracker and checkpoint up to date."""
 
     model: nn.Module
     settings: TrainingSettings
@@ -46,50 +103,48 @@ class Bookkeeper:
         """The step to begin at and the state to carry on from: 0 and None, or the checkpoint's."""
         step, state = 0, None
         if self.checkpoint is not None and self.checkpoint.path.exists():
-            tensors, position = self.checkpoint.restore()
-            step, state = position["step"], tensors.get("state")
+            tensors, header = self.checkpoint.restore()
+            step, state = header["step"], tensors.get("state")
             self.losses = list(tensors.get("losses", ()))
-            self.history.entries = [HistoryEntry(**entry) for entry in position["entries"]]
+            self.history.entries = [HistoryEntry(**entry) for entry in header["entries"]]
         if self.tracker is not None:
             self.tracker.start(step)
         self.bar.update(step)
         self.clock = time.perf_counter()
         return step, state
 
-    def add(self, batch_loss: Tensor, tokens: int) -> None:
-        """Count one step."""
+    def after_step(
+        self, step: int, batch_loss: Tensor, tokens: int, state: Tensor | None, stop: bool
+    ) -> None:
+        """Count the step; log, evaluate and save what is due, which at the end is all; or stop."""
         self.losses.append(batch_loss)
         self.tokens += tokens
         self.bar.update()
-
-    def turns(self, step: int) -> tuple[bool, bool, bool]:
-        """Whether it is time to log, to evaluate and to save; at the end it is, for all three."""
-        every, last = self.settings, step == self.settings.steps
-        return (
-            last or step % every.log_every == 0,
-            last or step % every.evaluate_every == 0,
-            last or step % every.checkpoint_every == 0,
-        )
-
-    def bring_up_to_date(self, step: int, state: Tensor | None, stop: bool) -> None:
-        """Log, evaluate and save what is due after `step` steps.
-
-        Raises:
-            NonFiniteLossError: training diverged; nothing is saved.
-            KeyboardInterrupt: `stop` was asked for; the run was saved first.
-        """
-        log, evaluation, save = self.turns(step)
-        train_loss = finite_mean(self.losses, step)
-        require_finite_weights(self.model, step)
-        if log or evaluation:
-            self._log(step, train_loss, evaluation)
-        if self.checkpoint is not None and (save or stop):
-            tensors = {"losses": torch.stack(self.losses)} if self.losses else {}
-            if state is not None:
-                tensors["state"] = state
+        settings, last = self.settings, step == self.settings.steps
+        evaluation = last or step % settings.evaluate_every == 0
+        log = evaluation or step % settings.log_every == 0
+        save = last or stop or step % settings.checkpoint_every == 0
+        if not (log or save):
+            return
+        train_loss = finite_mean(self.losses, self.model, step)
+        if log:
+            speed = self.tokens / (time.perf_counter() - self.clock)
+            validation_loss = None
+            if evaluation and self.validation is not None:
+                with self.autocast:
+                    validation_loss = evaluate(self.model, self.validation, self.loss)
+            rate = settings.learning_rate_at(step - 1)
+            entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
+            self.history.entries.append(entry)
+            self.losses.clear()
+            self.bar.set_postfix_str(self.history.summary())
+            if self.tracker is not None:
+                self.tracker.log(step, entry.scalars())
+        if save and self.checkpoint is not None:
+            losses = torch.stack(self.losses) if self.losses else None
             entries = [asdict(entry) for entry in self.history.entries]
-            self.checkpoint.save(tensors, {"step": step, "entries": entries})
-        if log or evaluation:  # neither evaluating nor saving counts as training time
+            self.checkpoint.save({"losses": losses, "state": state}, step=step, entries=entries)
+        if log:  # neither evaluating nor saving counts as training time
             self.clock, self.tokens = time.perf_counter(), 0
         if stop:
             go_on = "the model holds that step's weights"
@@ -98,42 +153,25 @@ class Bookkeeper:
                 go_on = f"go on with checkpoint_dir={folder!r}, resume=True"
             raise KeyboardInterrupt(f"stopped by hand after step {step}; {go_on}")
 
-    def _log(self, step: int, train_loss: float, evaluation: bool) -> None:
-        speed = self.tokens / (time.perf_counter() - self.clock)
-        validation_loss = None
-        if self.validation is not None and evaluation:
-            with self.autocast:
-                validation_loss = evaluate(self.model, self.validation, self.loss)
-        rate = self.settings.learning_rate_at(step - 1)
-        entry = HistoryEntry(step, train_loss, validation_loss, rate, speed)
-        self.history.entries.append(entry)
-        self.losses.clear()
-        self.bar.set_postfix_str(self.history.summary())
-        if self.tracker is not None:
-            self.tracker.log(step, entry.scalars())
 
-
-def finite_mean(losses: list[Tensor], step: int) -> float:
-    """The mean of the latest losses, of which the last is that of step number `step`."""
+def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:
+    """The mean of the losses up to this step; an error if one of them or a weight isn't finite."""
     values = torch.stack(losses).float()
-    finite = values.isfinite()
-    if not finite.all():
-        first = int((~finite).int().argmax())
+    wrong = [
+        f"the loss is {value} at step {number}"
+        for number, value in enumerate(values.tolist(), step - len(losses) + 1)
+        if not math.isfinite(value)
+    ] or [
+        f"{name} is not finite after step {step}"
+        for name, tensor in model.state_dict().items()
+        if not tensor.isfinite().all()
+    ]
+    if wrong:
         raise NonFiniteLossError(
-            f"the loss is {values[first].item()} at step {step - len(losses) + 1 + first}; "
-            "training stopped. Try a lower learning_rate, or set clip_norm"
+            f"{wrong[0]}; training stopped, and this was not saved. Try a lower learning_rate, or "
+            "set clip_norm"
         )
     return values.mean().item()
-
-
-def require_finite_weights(model: nn.Module, step: int) -> None:
-    """Raise `NonFiniteLossError` if a weight is infinite or not a number."""
-    for name, tensor in model.state_dict().items():
-        if not tensor.isfinite().all():
-            raise NonFiniteLossError(
-                f"{name} is not finite after step {step}; training stopped before this was "
-                "saved. Try a lower learning_rate, or set clip_norm"
-            )
 
 
 @contextlib.contextmanager
@@ -144,16 +182,15 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     """
     interrupted = threading.Event()
 
-    def handle(number: int, frame: object) -> None:
+    def handle(*_: object) -> None:
         if interrupted.is_set():
             raise KeyboardInterrupt
         interrupted.set()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.signal(signal.SIGINT, handle)
+    main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGINT, handle) if main else None
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, previous)
+        if main:
+            signal.signal(signal.SIGINT, previous)

@@ -4,8 +4,6 @@ Tensors (weights, optimiser state, random state) are safetensors; everything els
 file's header. Nothing is pickled, so loading a checkpoint never runs code.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections import defaultdict
@@ -31,64 +29,72 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One run's checkpoint: its file, model and optimiser, and what a resumed run must share.
-
-    That is `run`: the settings and a fingerprint of the data, as plain values.
-    """
+    """A run's file, its model and optimiser, and the settings and data that resuming must share."""
 
     path: Path
     model: nn.Module
     optimizer: torch.optim.Optimizer
     run: dict[str, Any]
 
-    def save(self, loop: dict[str, Tensor], position: dict[str, Any]) -> None:
-        """Write model, optimiser and random state, the loop's own tensors, and its position.
-
-        Raises:
-            OSError: the disk is full or the folder can't be written; the checkpoint before stays.
-        """
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                if value is not None:  # plain SGD has None for its momentum
-                    tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
-        tensors |= {f"loop.{name}": tensor for name, tensor in loop.items()}
-        tensors["random.cpu"] = torch.get_rng_state()
-        device = next(self.model.parameters()).device
-        if device.type != "cpu":
-            tensors["random.device"] = torch.get_device_module(device).get_rng_state()
-        # Copies, because safetensors refuses tensors that share memory or have gaps.
-        whole = torch.contiguous_format
-        copies = {n: t.detach().cpu().clone(memory_format=whole) for n, t in tensors.items()}
-        header = {"format": FORMAT, "run": self.run, **position}
-        _replace(self.path, to_safetensors(copies, {k: json.dumps(v) for k, v in header.items()}))
+    def save(self, loop: dict[str, Tensor | None], **position: Any) -> None:
+        """Write model, optimiser and random state, the loop's own tensors, and its position."""
+        states = self.optimizer.state_dict()["state"].items()
+        parts: dict[str, dict[str, Tensor | None]] = {
+            "model": self.model.state_dict(),
+            "optimizer": {f"{i}.{name}": t for i, state in states for name, t in state.items()},
+            "loop": loop,
+            "random": {name: where.get_rng_state() for name, where in self._generators().items()},
+        }
+        tensors = {  # copies, because safetensors refuses tensors that share memory or have gaps
+            f"{part}.{name}": tensor.detach().cpu().contiguous().clone()
+            for part, named in parts.items()
+            for name, tensor in named.items()
+            if tensor is not None  # such as the momentum of plain SGD
+        }
+        header = {"format": FORMAT, "run": self.run} | position
+        metadata = {name: json.dumps(value) for name, value in header.items()}
+        # Moved into place when whole: the file always holds the old checkpoint or the new one.
+        partial = self.path.with_name(self.path.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                file.write(to_safetensors(tensors, metadata))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            message = (
+                f"the checkpoint could not be written ({error.strerror}); an earlier one is kept. "
+                "Make room, then go on with resume=True"
+            )
+            raise OSError(error.errno, message, str(self.path)) from error
 
     def restore(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Put model, optimiser and random state back; returns what else `save` was given.
-
-        Raises:
-            CheckpointError: the file is damaged, or another model's or another run's.
-        """
+        """Put model, optimiser and random state back; returns the loop's tensors and the header."""
         parts, header = _read(self.path)
-        ours, theirs = json.loads(json.dumps(self.run)), header["run"]
-        for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name):
+        for name, ours in self.run.items():
+            if ours != (theirs := header["run"].get(name)):
                 raise CheckpointError(
-                    f"{self.path} is another run's: its {name} is {theirs.get(name)!r}, yours is "
-                    f"{ours.get(name)!r}; choose another checkpoint_dir, or that run's settings"
+                    f"{self.path} is another run's: its {name} is {theirs!r}, yours is {ours!r}; "
+                    "choose another checkpoint_dir, or that run's settings"
                 )
-        _load_into(self.model, parts["model"], self.path)
+        load_weights(self.path, self.model)
         state: dict[int, dict[str, Tensor]] = defaultdict(dict)
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            state[int(index)][key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
+        for key, tensor in parts["optimizer"].items():
+            index, name = key.split(".")
+            state[int(index)][name] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+        for name, where in self._generators().items():
+            if name in parts["random"]:  # a run may go on on another device
+                where.set_rng_state(parts["random"][name])
         device = next(self.model.parameters()).device
-        torch.set_rng_state(parts["random"]["cpu"])
-        if device.type != "cpu" and "device" in parts["random"]:
-            torch.get_device_module(device).set_rng_state(parts["random"]["device"])
         return {name: tensor.to(device) for name, tensor in parts["loop"].items()}, header
+
+    def _generators(self) -> dict[str, Any]:
+        """Where PyTorch keeps random state: for the CPU, and for the model's own device."""
+        device = next(self.model.parameters()).device
+        on_cpu = device.type == "cpu"
+        return {"cpu": torch} | ({} if on_cpu else {"device": torch.get_device_module(device)})
 
 
 def open_checkpoint(
@@ -117,10 +123,7 @@ def open_checkpoint(
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:
-    """Put the weights of a checkpoint, named by its file or folder, into a model of the same shape.
-
-    Returns:
-        The number of steps the weights were trained for.
+    """Put the weights of a checkpoint, a file or its folder, into a model; returns their steps.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -128,27 +131,12 @@ def load_weights(path: str | Path, model: nn.Module) -> int:
     """
     path = Path(path) / FILENAME if Path(path).is_dir() else Path(path)
     parts, header = _read(path)
-    _load_into(model, parts["model"], path)
-    return int(header["step"])
-
-
-def _replace(path: Path, payload: bytes) -> None:
-    """Write a file so that at every moment `path` holds the old content or the new."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        kept = "the one before is kept" if path.exists() else "there is none before it"
-        message = (
-            f"the checkpoint could not be written ({error.strerror}); {kept}. Make room or choose "
-            "another checkpoint_dir, then go on with resume=True"
-        )
-        raise OSError(error.errno, message, str(path)) from error
+        model.load_state_dict(parts["model"])
+    except RuntimeError as error:  # it names each weight that is missing, or of another shape
+        remedy = "build the model with the sizes it was trained with"
+        raise CheckpointError(f"{path} is another model's; {remedy}. {error}") from None
+    return header["step"]
 
 
 def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
@@ -159,23 +147,14 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            if header.get("format") != FORMAT:
+                raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
             for key in file.keys():  # noqa: SIM118
                 part, _, name = key.partition(".")
                 parts[part][name] = file.get_tensor(key)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, ValueError) as error:
         raise CheckpointError(
             f"{path} is not a whole checkpoint ({error}): it is truncated, or something else. "
             "Pickled files are never loaded. Delete it and train again"
         ) from None
-    if header.get("format") != FORMAT:
-        found = header.get("format")
-        raise CheckpointError(f"{path} has format {found!r}, not {FORMAT!r}; train again")
     return parts, header
-
-
-def _load_into(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:  # it names each weight that is missing, or of another shape
-        remedy = "build the model with the sizes it was trained with"
-        raise CheckpointError(f"{path} is another model's; {remedy}. {error}") from None

@@ -3,10 +3,12 @@
 What happens between steps (logging, evaluating, saving, stopping) is in `bookkeeping.py`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,19 +18,10 @@ from tqdm import tqdm
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy
 from intro_lm.models import StatefulLanguageModel
-from intro_lm.training.bookkeeping import Bookkeeper, stop_on_interrupt
+from intro_lm.training.bookkeeping import Bookkeeper, History, stop_on_interrupt
 from intro_lm.training.checkpoint import open_checkpoint
-from intro_lm.training.device import choose_device, choose_precision, random_state
-from intro_lm.training.history import History
-from intro_lm.training.loader import as_batches
-from intro_lm.training.optimizers import (
-    ParameterGroup,
-    freeze_until_start,
-    make_optimizer,
-    set_learning_rate,
-    unfrozen_afterwards,
-)
-from intro_lm.training.settings import TrainingSettings
+from intro_lm.training.optimizers import FineTuning, ParameterGroup, freeze_groups, make_optimizer
+from intro_lm.training.settings import TrainingSettings, choose_device, choose_precision
 from intro_lm.training.tracking import Logger
 
 
@@ -57,7 +50,6 @@ def train(
         batches: what to train on, epoch after epoch. A `torch.utils.data.DataLoader` of (inputs,
             targets) serves too, with one limit: its order can't be asked for again, so a resumed
             run is exact only if the checkpoint was saved at the end of an epoch.
-        settings: how; None takes the defaults.
         loss: from (logits, targets) to the mean loss of a batch.
         parameter_groups: parts of the model that learn at a multiple of the schedule's rate, or
             only from some step on; None lets all of it learn alike.
@@ -83,34 +75,37 @@ def train(
     model.to(device).train()
     batches = as_batches(batches).to(device)  # all of it at once: no copying in the loop
     validation = None if validation is None else as_batches(validation).to(device)
-    optimizer = make_optimizer(model, settings, device, parameter_groups)
-    starts = {group["start"] for group in optimizer.param_groups}  # {0} unless fine-tuning
+    optimizer = make_optimizer(model, settings, parameter_groups)
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
-    state: Tensor | None = None
     checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
+    history = History(str(device), precision)
+    others = [] if device.type == "cpu" else [device]  # random states to give back, with the CPU's
 
     with (
-        random_state(settings.seed, device),
-        unfrozen_afterwards(optimizer),
+        torch.random.fork_rng(others, device_type=device.type),
         stop_on_interrupt() as interrupted,
+        ExitStack() as afterwards,
         tqdm(
             total=settings.steps, desc=f"{device}, {precision}", disable=not progress,
             unit=" steps", mininterval=0.5,
         ) as bar,
     ):  # fmt: skip
-        history = History(str(device), precision)
+        torch.manual_seed(settings.seed)
         books = Bookkeeper(
             model, settings, loss, autocast, history, validation, tracker, checkpoint, bar
         )
         step, state = books.begin()  # 0 and None, or where the checkpoint stopped
-        freeze_until_start(optimizer, step)
+        # Only fine-tuning freezes anything; however the run ends, nothing stays frozen.
+        starts = {step, *(group["start"] for group in optimizer.param_groups)}
+        afterwards.callback(freeze_groups, optimizer, math.inf)
         while step < settings.steps:
             if step % len(batches) == 0:
                 state = None  # an epoch begins where every row of text begins
             for inputs, targets in batches.epoch(step // len(batches), step % len(batches)):
                 if step in starts:
-                    freeze_until_start(optimizer, step)  # a group's turn to learn
-                set_learning_rate(optimizer, settings.learning_rate_at(step))
+                    freeze_groups(optimizer, step)  # a group's turn to learn
+                for group in optimizer.param_groups:  # the schedule's rate, or a multiple of it
+                    group["lr"] = settings.learning_rate_at(step) * group["relative_rate"]
                 with autocast:  # matrix products in bfloat16, where the precision says so
                     if carry is None:
                         logits = model(inputs)  # (B, V), (B, T, V), or (B, classes)
@@ -122,11 +117,60 @@ def train(
                 batch_loss.backward()
                 if settings.clip_norm is not None:  # one bad batch must not throw the weights far
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-                optimizer.step()
+                optimizer.step()  # the frozen weights have no gradient and stay
                 step += 1
-                books.add(batch_loss.detach(), targets.numel())  # no .item(): a GPU would wait
-                if any(books.turns(step)) or interrupted.is_set():
-                    books.bring_up_to_date(step, state, stop=interrupted.is_set())
+                stop = interrupted.is_set()  # by Ctrl-C
+                # No .item() on the loss here: a GPU would have to wait for it at every step.
+                books.after_step(step, batch_loss.detach(), targets.numel(), state, stop)
                 if step == settings.steps:
                     break
     return history
+
+
+class LayeredModel(Protocol):
+    """A `torch.nn.Module` that names its layers, such as `TextClassifier`."""
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer, from the bottom up; the last is the head."""
+
+
+def fine_tune(
+    model: LayeredModel,
+    batches: Batches | DataLoader,
+    settings: TrainingSettings,
+    fine_tuning: FineTuning | None = None,
+    **options: Any,
+) -> History:
+    """`train` with the parameter groups of `fine_tuning`, at the head's rate in the settings."""
+    groups = (fine_tuning or FineTuning()).parameter_groups(model.layer_groups(), settings.steps)
+    return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)
+
+
+class LoaderBatches:
+    """A `DataLoader` as `Batches`; PyTorch's random state alone decides the order of an epoch."""
+
+    carries_state = False
+
+    def __init__(self, loader: DataLoader, device: torch.device | str = "cpu") -> None:
+        self.loader, self.device = loader, device
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for inputs, targets in itertools.islice(self.loader, start, None):
+            yield inputs.to(self.device), targets.to(self.device)
+
+    def to(self, device: torch.device | str) -> Batches:
+        return LoaderBatches(self.loader, device)
+
+    def fingerprint(self) -> str:
+        return f"DataLoader of {len(self.loader)} batches of {self.loader.batch_size}"
+
+
+def as_batches(batches: Batches | DataLoader) -> Batches:
+    """The batches as they are, a loader as `LoaderBatches`; an error if there are none."""
+    found = LoaderBatches(batches) if isinstance(batches, DataLoader) else batches
+    if len(found) == 0:
+        raise ValueError("there are 0 batches; give at least one example")
+    return found

@@ -1,15 +1,15 @@
-"""Optimisers, and groups of parameters with learning rates and first steps of their own."""
+"""Optimisers, and parts of a model that learn at rates and from steps of their own."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from intro_lm.checks import require_fraction, require_number
 from intro_lm.training.settings import TrainingSettings
 
 
@@ -29,17 +29,58 @@ class ParameterGroup:
     start: int = 0
 
 
+@dataclass(frozen=True)
+class FineTuning:
+    """When the layers of a pretrained model learn, and how fast. Each part can be switched off.
+
+    The recipe is ULMFiT's (Howard and Ruder 2018, sections 3.2 and 3.3): the new layers first, the
+    lower ones later and gently. Its third part, a learning rate that rises fast and falls slowly,
+    is the schedule `one-cycle`, except that ours ends at 0 and theirs at 1/32 of the peak.
+
+    Args:
+        head_first: the head, which is new, learns alone for a stage.
+        gradual_unfreezing: in each further stage one more layer learns, from the top down; off, all
+            layers below the head begin together.
+        stage: fraction of the steps in a stage, from 0 to below 1.
+        rate_decay: each layer learns so many times slower than the one above (discriminative
+            learning rates); 1 lets all learn alike.
+        frozen: only the head ever learns: the pretrained layers serve as features.
+    """
+
+    head_first: bool = True
+    gradual_unfreezing: bool = True
+    stage: float = 0.1
+    rate_decay: float = 2.6
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        require_fraction(stage=self.stage)
+        require_number(at_least=1, rate_decay=self.rate_decay)
+
+    def parameter_groups(
+        self, layers: Sequence[Sequence[nn.Parameter]], steps: int
+    ) -> list[ParameterGroup]:
+        """How each layer, from the bottom up to the head, learns in a run of so many steps."""
+        groups = []
+        for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
+            stages = self.head_first + (below - 1) * self.gradual_unfreezing if below else 0
+            start = steps if self.frozen and below else round(stages * self.stage * steps)
+            if start >= steps and not self.frozen:
+                most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
+                raise ValueError(
+                    f"stage is {self.stage}, so layer {below} below the head would begin at step "
+                    f"{start} of {steps}; choose a stage of at most {most}"
+                )
+            groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
+        return groups
+
+
 def make_optimizer(
     model: nn.Module,
     settings: TrainingSettings,
-    device: torch.device,
     groups: Sequence[ParameterGroup] | None = None,
 ) -> Optimizer:
-    """The settings' optimiser over all parameters that want gradients, in these groups or in one.
-
-    Raises:
-        ValueError: the groups are not the model's parameters, or none learns from step 0 on.
-    """
+    """The settings' optimiser of all parameters that want gradients, in these groups or in one."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
     grouped = [id(p) for group in groups for p in group.parameters]
@@ -48,37 +89,19 @@ def make_optimizer(
             f"the model has {len(trained)} parameters that want gradients, and the parameter "
             f"groups hold {len(grouped)} that are not the same; put each in exactly one group"
         )
-    first = min(group.start for group in groups)
-    if first > 0:
-        raise ValueError(f"the first parameter group starts at step {first}; one must at step 0")
     parameters = [
         {"params": list(group.parameters), "relative_rate": group.rate, "start": group.start}
         for group in groups
     ]
     rate, decay = settings.learning_rate, settings.weight_decay
-    fused = device.type in ("cpu", "cuda")  # one kernel for all parameters, not one for each
+    # Fused: one kernel updates all parameters, not one for each.
     if settings.optimizer == "sgd":
-        return SGD(parameters, rate, weight_decay=decay, fused=fused)
-    return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
+        return SGD(parameters, rate, weight_decay=decay, fused=True)
+    return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Give each group its multiple of the schedule's rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["relative_rate"]
-
-
-def freeze_until_start(optimizer: Optimizer, step: int) -> None:
+def freeze_groups(optimizer: Optimizer, step: float) -> None:
     """Freeze the groups that start after this step, and let the others learn."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.requires_grad_(step >= group["start"])
-
-
-@contextlib.contextmanager
-def unfrozen_afterwards(optimizer: Optimizer) -> Iterator[None]:
-    """Let all of the optimiser's parameters want gradients again, however the run ends."""
-    try:
-        yield
-    finally:
-        freeze_until_start(optimizer, max(group["start"] for group in optimizer.param_groups))

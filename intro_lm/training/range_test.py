@@ -1,7 +1,5 @@
 """The learning-rate range test (Smith 2017, section 3.3)."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math
@@ -10,9 +8,8 @@ from torch import nn
 
 from intro_lm.data import Batches
 from intro_lm.evaluation import cross_entropy
-from intro_lm.training.device import choose_device
-from intro_lm.training.optimizers import make_optimizer, set_learning_rate
-from intro_lm.training.settings import TrainingSettings
+from intro_lm.training.optimizers import make_optimizer
+from intro_lm.training.settings import TrainingSettings, choose_device
 
 
 def learning_rate_range_test(
@@ -34,22 +31,20 @@ def learning_rate_range_test(
     """
     if not 0 < lowest < highest < math.inf:
         raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
-    settings = TrainingSettings(steps, highest, optimizer)
-    device = choose_device(settings.device)
+    device = choose_device("auto")
     model, batches = copy.deepcopy(model).to(device).train(), batches.to(device)
-    update = make_optimizer(model, settings, device)
+    update = make_optimizer(model, TrainingSettings(steps, highest, optimizer))
     rates: list[float] = []
     losses: list[float] = []
-    endless = itertools.chain.from_iterable(batches.epoch(epoch) for epoch in itertools.count())
+    endless = itertools.chain.from_iterable(map(batches.epoch, itertools.count()))
     for step, (inputs, targets) in enumerate(itertools.islice(endless, steps)):
-        rate = lowest * (highest / lowest) ** (step / max(steps - 1, 1))
-        set_learning_rate(update, rate)
+        rates.append(lowest * (highest / lowest) ** (step / max(steps - 1, 1)))
+        update.param_groups[0]["lr"] = rates[step]
         batch_loss = cross_entropy(model(inputs), targets)
         update.zero_grad()
         batch_loss.backward()
         update.step()
-        rates.append(rate)
         losses.append(batch_loss.item())
-        if not losses[-1] <= 4 * min(losses):  # also where it is not a number
+        if not losses[step] <= 4 * min(losses):  # also where it is not a number
             break
     return rates, losses

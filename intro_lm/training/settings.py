@@ -1,14 +1,12 @@
-"""How a training run goes, checked before it starts."""
+"""How and where a training run goes, checked before it starts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intro_lm.checks import require_choice, require_count, require_fraction, require_number
+import torch
 
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("one-cycle", "constant")
-PRECISIONS = ("auto", "float32", "bfloat16")
+from intro_lm.checks import require_choice, require_count, require_fraction, require_number
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,11 @@ class TrainingSettings:
         log_every, evaluate_every, checkpoint_every: steps between two entries of the training
             loss, two evaluations, two checkpoints.
         seed: seeds what a model draws at random while training (dropout).
-        device: `auto` takes CUDA, then MPS, then the CPU; or any name PyTorch knows.
+        device: `auto` takes CUDA or MPS, else the CPU; or any name PyTorch knows.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA devices that have
             it and float32 everywhere else, so that all CPUs train alike.
 
-    Raises:
-        ValueError: a value is out of range; the message names it.
+    A value out of range is a `ValueError` that names it.
     """
 
     steps: int = 1000
@@ -56,9 +53,9 @@ class TrainingSettings:
         require_number(at_least=0, weight_decay=self.weight_decay)
         if self.clip_norm is not None:
             require_number(above=0, clip_norm=self.clip_norm)
-        require_choice(OPTIMIZERS, optimizer=self.optimizer)
-        require_choice(SCHEDULES, schedule=self.schedule)
-        require_choice(PRECISIONS, precision=self.precision)
+        require_choice(("adamw", "sgd"), optimizer=self.optimizer)
+        require_choice(("one-cycle", "constant"), schedule=self.schedule)
+        require_choice(("auto", "float32", "bfloat16"), precision=self.precision)
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of step number `step`, counted from 0."""
@@ -68,3 +65,22 @@ class TrainingSettings:
         if step < rise:
             return self.learning_rate * (step + 1) / (rise + 1)
         return self.learning_rate * (self.steps - step) / (self.steps - rise)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is the machine's accelerator (CUDA, MPS), else its CPU."""
+    if name == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device is {name!r}, which can't be used: {reason}; try 'auto'") from None
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """The precision of that name; `auto` is bfloat16 on CUDA devices that have it, else float32."""
+    if name != "auto":
+        return name
+    bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if bfloat16 else "float32"

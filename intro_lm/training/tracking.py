@@ -71,22 +71,19 @@ class Tracker:
     def hyperparameters(self, values: Mapping[str, float | int | str | bool]) -> None:
         """Give the run a row on TensorBoard's HParams page, with its latest validation loss.
 
-        Values are numbers, texts, true and false (as 1 and 0); None is left out. TensorBoard takes
-        the page's columns from one of the runs it shows, so start it over runs that have the same
-        hyperparameters, such as those of one sweep.
+        None is left out. TensorBoard takes the page's columns from one of the runs it shows, so
+        start it over runs that have the same hyperparameters, such as those of one sweep.
         """
         from torch.utils.tensorboard.summary import hparams
 
-        experiment, session, _ = hparams(dict(values), {"loss/validation": 0.0})
-        self._writer.file_writer.add_summary(experiment)
-        self._writer.file_writer.add_summary(session)
+        for summary in hparams(dict(values), {"loss/validation": 0.0})[:2]:  # not the session's end
+            self._writer.file_writer.add_summary(summary)
         self._writer.flush()
 
     def close(self) -> None:
         """Finish the run's file."""
-        writer = self.__dict__.pop("_writer", None)  # none where nothing was written
-        if writer is not None:
-            writer.close()
+        if "_writer" in self.__dict__:  # or nothing was written
+            self.__dict__.pop("_writer").close()
 
 
 def load_runs(root: str | Path) -> DataFrame:
@@ -102,15 +99,15 @@ def load_runs(root: str | Path) -> DataFrame:
     """
     import pandas as pd
 
-    root = Path(root)
-    folders = {path.parent.relative_to(root).as_posix() for path in root.rglob(EVENT_FILES)}
+    folders = {path.parent for path in Path(root).rglob(EVENT_FILES)}
     if not folders:
         raise FileNotFoundError(f"there are no TensorBoard runs below {root}")
-    runs = sorted(folders, key=_natural)
-    rows = [{"run": run, **row} for run in runs for row in _read(root / run)]
+    runs = {folder.relative_to(root).as_posix(): folder for folder in folders}
+    names = sorted(runs, key=_natural)
+    rows = [{"run": name, **row} for name in names for row in _read(runs[name])]
     columns = sorted({column for row in rows for column in row} - {"run", "step"})
     table = pd.DataFrame(rows, columns=["run", "step", *columns])
-    table["run"] = pd.Categorical(table["run"], categories=runs)
+    table["run"] = pd.Categorical(table["run"], categories=names)
     return table
 
 
@@ -120,22 +117,22 @@ def _read(folder: Path) -> list[dict[str, Any]]:
     from tensorboard.compat.proto.event_pb2 import SessionLog
     from tensorboard.plugins.hparams import metadata
 
-    scalars: dict[int, dict[str, float]] = {}
+    steps: dict[int, dict[str, float]] = {}
     hyperparameters: dict[str, Any] = {}
     for path in sorted(folder.glob(EVENT_FILES), key=lambda path: _natural(path.name)):
         for event in LegacyEventFileLoader(str(path)).Load():
-            if event.session_log.status == SessionLog.START:
-                scalars = {step: scalars[step] for step in scalars if step < event.step}
+            if event.session_log.status == SessionLog.START:  # a resumed run begins here
+                steps = {step: steps[step] for step in steps if step < event.step}
             for value in event.summary.value:
                 if value.HasField("simple_value"):
-                    scalars.setdefault(event.step, {})[value.tag] = value.simple_value
-                elif value.tag == metadata.SESSION_START_INFO_TAG and not hyperparameters:
+                    steps.setdefault(event.step, {})[value.tag] = value.simple_value
+                elif value.tag == metadata.SESSION_START_INFO_TAG:
                     content = value.metadata.plugin_data.content
                     start = metadata.parse_session_start_info_plugin_data(content)
                     for name, held in start.hparams.items():
                         hyperparameters[f"hparams/{name}"] = getattr(held, held.WhichOneof("kind"))
-    steps = sorted(scalars.items()) or [(0, {})]
-    return [{"step": step, **values, **hyperparameters} for step, values in steps]
+    rows = sorted(steps.items()) or [(0, {})]
+    return [{"step": step, **scalars, **hyperparameters} for step, scalars in rows]
 
 
 def _natural(name: str) -> list[tuple[str, int]]:

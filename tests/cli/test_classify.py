@@ -10,7 +10,7 @@ import torch
 
 from intro_lm import data
 from intro_lm.__main__ import main
-from intro_lm.cli.run_folder import load_classifier, load_language_model
+from intro_lm.cli.run_folder import load_run
 from intro_lm.evaluation.classification import predict
 from tests.cli.conftest import QUICK, SMALL
 
@@ -28,7 +28,7 @@ def test_the_bundled_names_are_classified_from_scratch(tmp_path, capsys):
     assert main([*command, "--folder", str(tmp_path), "--directions", "1", *SMALL, *QUICK]) == 0
     printed = capsys.readouterr().out
     assert "140 texts of 14 classes" in printed
-    model, vocabulary, about = load_classifier(tmp_path)
+    model, vocabulary, about = load_run(tmp_path)
     assert isinstance(model.encoders[0].recurrent, torch.nn.GRU)
     assert len(model.encoders) == 1
     assert len(vocabulary) == 27
@@ -45,7 +45,7 @@ def test_a_pretrained_classifier_is_fine_tuned_and_loaded_again(
     flags = ["--pretrained", *language_models[::-1], "--dropout", "0.3", "--per-class", "20"]
     assert classify(tmp_path, *flags) == 0
     assert "40 texts of 2 classes" in capsys.readouterr().out
-    model, vocabulary, about = load_classifier(tmp_path)
+    model, vocabulary, about = load_run(tmp_path)
     sizes = about["sizes"]
     assert (sizes["hidden_size"], sizes["embedding_size"], sizes["directions"]) == (8, 4, 2)
     assert sizes["dropout"] == 0.3
@@ -53,15 +53,15 @@ def test_a_pretrained_classifier_is_fine_tuned_and_loaded_again(
     probabilities = predict(model, data.labelled_batches(vocabulary, test))
     assert probabilities.shape == (len(test), 2)
     assert classify(tmp_path, *flags, "--resume") == 0  # a finished run stays as it is
-    resumed = load_classifier(tmp_path)[0]
+    resumed = load_run(tmp_path)[0]
     for a, b in zip(resumed.parameters(), model.parameters(), strict=True):
         assert a.equal(b)
 
 
 def test_frozen_layers_are_those_of_the_language_models(tmp_path, classify, language_models):
     assert classify(tmp_path, "--pretrained", *language_models, "--frozen") == 0
-    for encoder, folder in zip(load_classifier(tmp_path)[0].encoders, language_models, strict=True):
-        language_model = load_language_model(folder)[0]
+    for encoder, folder in zip(load_run(tmp_path)[0].encoders, language_models, strict=True):
+        language_model = load_run(folder)[0]
         assert encoder.embedding.weight.equal(language_model.embedding.weight)
         assert encoder.recurrent.weight_hh_l0.equal(language_model.recurrent.weight_hh_l0)
 
@@ -80,7 +80,7 @@ def test_a_file_of_ones_own_is_classified_and_what_is_cut_or_left_out_is_said(
     assert "1 of 201 rows are left out" in printed
     for part in ("train", "validation", "test"):
         assert re.search(f"{part}: .* texts are longer than 4 tokens; only their", printed)
-    assert load_classifier(tmp_path / "run")[2]["max_length"] == 4
+    assert load_run(tmp_path / "run")[2]["max_length"] == 4
     refused("mine.jsonl: no column 'text'; it has name, kind", *command)
 
 
@@ -143,9 +143,7 @@ def test_each_kind_of_run_is_used_for_what_it_is(
     assert classify(folder, *SMALL) == 0
     refused("holds a classifier", "sample", "--folder", folder)
     pretrained = ["classify", "--data", labelled_file, "--pretrained"]
-    refused("holds a classifier", *pretrained, folder)
-    with pytest.raises(ValueError, match="holds a language model; use classify --pretrained"):
-        load_classifier(language_models[0])
+    refused("--pretrained gives forward classifier", *pretrained, folder)
     assert main(["train", "--data", names_file, "--model", "mlp", "--folder", mlp, *QUICK]) == 0
     refused("--pretrained gives forward mlp", *pretrained, mlp)
 

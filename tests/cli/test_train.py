@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from intro_lm.__main__ import main
-from intro_lm.cli.run_folder import load_language_model
+from intro_lm.cli.run_folder import load_run
 from intro_lm.models import MODELS, RecurrentLM
 from tests.cli.conftest import QUICK, SMALL
 
@@ -26,7 +26,7 @@ def train(names_file):
 
 
 def same_weights(one: Path | str, other: Path | str) -> bool:
-    models = [load_language_model(folder)[0] for folder in (one, other)]
+    models = [load_run(folder)[0] for folder in (one, other)]
     return all(a.equal(b) for a, b in zip(*(m.parameters() for m in models), strict=True))
 
 
@@ -52,7 +52,7 @@ def test_a_new_model_of_the_table_is_trained_and_sampled(tmp_path, capsys, monke
     monkeypatch.setitem(MODELS, "deep-gru", partial(RecurrentLM, cell="gru", layers=2))
     assert train(tmp_path, "--model", "deep-gru", "--dropout", "0.1") == 0
     assert main(["sample", "--folder", str(tmp_path)]) == 0
-    assert load_language_model(tmp_path)[0].recurrent.num_layers == 2
+    assert load_run(tmp_path)[0].recurrent.num_layers == 2
 
 
 def test_a_running_text_is_read_in_streams_and_its_last_tenth_kept_for_validation(
@@ -120,7 +120,7 @@ def test_settings_and_sizes_have_flags_with_their_defaults(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     for flag in ("--learning-rate FLOAT (0.02)", "--clip-norm FLOAT (none)", "--layers INT"):
         assert flag in shown
-    for flag in ("--token-dropout", "--tied", "--context-length", "--precision", "--seed"):
+    for flag in ("--token-dropout", "--direct", "--context-length", "--precision", "--seed"):
         assert flag in shown
     assert "--cell" not in shown
 
@@ -130,7 +130,6 @@ def test_settings_and_sizes_have_flags_with_their_defaults(capsys):
     [
         (["--dropout", "1"], "dropout is 1.0"),
         (["--context-length", "3"], "the model lstm has no --context-length"),
-        (["--tied"], "--embedding-size is 4 and --hidden-size 8"),
         (["--learning-rate", "-1"], "--learning-rate is -1.0"),
         (["--optimizer", "sgd", "--learning-rate", "1e38"], "--learning-rate, or set --clip-norm"),
         (["--device", "warp"], "--device is 'warp'"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from intro_lm import data
+from intro_lm.__main__ import main
 from intro_lm.data import bundled, catalogue, files, hub
 from tools.serve_hub import FAULTS
 
@@ -121,3 +122,12 @@ def test_speeches_are_separated_by_blank_lines_and_articles_begin_with_their_tit
         " = A = \n\n one = 1 \n = = Part = = \n",
         " = B = \n two \n",
     ]
+
+
+def test_the_command_line_fetches(served, capsys):
+    server, path = served
+    assert main(["data", "fetch", "makemore-names"]) == 0
+    server.pages.clear()
+    path.unlink()
+    assert main(["data", "fetch", "makemore-names"]) == 1
+    assert "'name-origins' need no download" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def test_capitals_are_characters_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"), [([], "there are 0 labels"), ([0, 2], "label of text 1 is 2")]
+    ("labels", "message"), [([], "there are 0 labels"), ([0, 2], "label 1 is 2")]
 )
 def test_labels_out_of_range_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):

@@ -8,7 +8,8 @@ from torch import Tensor
 from intro_lm import data
 from intro_lm.data import LabelledBatches, PaddedBatches, Vocabulary
 from intro_lm.models import RecurrentLM, TextClassifier
-from intro_lm.models.classifier import BOUNDARY, concat_pooling, reverse, text_lengths
+from intro_lm.models.classifier import concat_pooling, reverse, text_lengths
+from intro_lm.models.language_model import BOUNDARY
 
 LETTERS = Vocabulary("abcdefghij")  # 11 tokens
 TEXTS = ["abba", "c", "jihgfedcba", "aj"]
@@ -60,9 +61,9 @@ def test_states_of_bfloat16_are_pooled_in_float32():
     torch.testing.assert_close(pooled, concat_pooling(hidden, lengths), rtol=2**-8, atol=2**-10)
 
 
-@pytest.mark.parametrize(("directions", "tied"), [(1, False), (2, True)])
-def test_logits_are_the_head_of_the_pooled_states_of_the_language_models(directions, tied):
-    models = [language_model(seed, embedding_size=8, tied=tied) for seed in range(directions)]
+@pytest.mark.parametrize("directions", [1, 2])
+def test_logits_are_the_head_of_the_pooled_states_of_the_language_models(directions):
+    models = [language_model(seed) for seed in range(directions)]
     classifier = TextClassifier.from_language_model(*models, classes=3, vocabularies=[LETTERS])
     for text in TEXTS:
         pooled = []
@@ -96,16 +97,10 @@ def test_reversing_keeps_padding_at_the_end_as_a_backward_language_model_reads()
     assert F.pad(found, (1, 0))[:, : read.shape[1]].equal(read)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"hidden_size": 9}, "hidden_size is 8 and the backward one's 9"),
-        ({"layers": 1}, "layers is 2 and the backward one's 1"),
-        ({"cell": "gru"}, "cell is lstm and the backward one's gru"),
-    ],
-)
-def test_language_models_of_different_sizes_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("change", [{"hidden_size": 9}, {"layers": 1}, {"cell": "gru"}])
+def test_language_models_of_different_sizes_are_refused(change):
+    ((name, size),) = change.items()
+    with pytest.raises(ValueError, match=f"has .* and the backward one .*'{name}': '?{size}"):
         TextClassifier.from_language_model(
             language_model(), language_model(**change), classes=3, vocabularies=[LETTERS]
         )
@@ -116,7 +111,6 @@ def test_language_models_of_different_sizes_are_refused(change, message):
     [
         ([LETTERS, Vocabulary("abc")], "vocabulary has 4 tokens and the language model 11"),
         ([LETTERS, Vocabulary("abcdefghiz")], "id 10 is 'j' in one and 'z' in another"),
-        ([], "vocabularies is empty"),
     ],
 )
 def test_vocabularies_that_differ_are_refused(vocabularies, message):
@@ -152,7 +146,6 @@ def test_a_text_without_a_token_gives_numbers():
     ("arguments", "message"),
     [
         ({"classes": 1}, "classes is 1"),
-        ({"classes": 2.0}, "classes is 2.0"),
         ({"directions": 3}, "directions is 3"),
         ({"dropout": 1.0}, "dropout is 1.0"),
     ],

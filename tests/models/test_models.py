@@ -30,7 +30,6 @@ def test_the_generator_alone_decides_the_initial_weights(name):
     [
         *((name, {}) for name in [*MODELS, "classifier"]),
         ("mlp", {"hidden_layers": 4, "direct": True}),
-        ("lstm", {"embedding_size": 64, "hidden_size": 64, "tied": True}),
     ],
 )
 def test_the_first_loss_is_near_log_of_the_number_of_choices(name, sizes):

@@ -50,12 +50,13 @@ def kneser_ney_by_hand(texts, vocabulary, order):
     return probability
 
 
+@pytest.mark.parametrize("texts", [TEXTS, ["a"]])  # no context of "a" is as long as order 5
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_kneser_ney_equals_the_textbook_recursion(order):
+def test_kneser_ney_equals_the_textbook_recursion(order, texts):
     vocabulary = Vocabulary("abcd")
-    inputs, targets = context_windows(vocabulary, TEXTS, 4)
+    inputs, targets = context_windows(vocabulary, texts, 4)
     model = KneserNey(len(vocabulary), order).fit(inputs, targets)
-    by_hand = kneser_ney_by_hand(TEXTS, vocabulary, order)
+    by_hand = kneser_ney_by_hand(texts, vocabulary, order)
     queries, _ = context_windows(vocabulary, [*TEXTS, "abcdab", "ddd", "cabb"], 4)
     got = model(queries).exp()
     assert got.sum(1).tolist() == pytest.approx([1] * len(got), abs=1e-5)

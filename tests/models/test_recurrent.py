@@ -71,14 +71,6 @@ def test_recurrent_weights_start_orthogonal_gate_by_gate_and_biases_at_zero(cell
             ]
 
 
-def test_tied_weights_are_one_matrix_and_stay_so():
-    untied, tied = (build(embedding_size=8, tied=tied) for tied in (False, True))
-    sizes = [sum(p.numel() for p in model.parameters()) for model in (untied, tied)]
-    assert sizes[0] - sizes[1] == 11 * 8
-    tied.load_state_dict({name: t + 1 for name, t in tied.state_dict().items()})
-    assert tied.output.weight is tied.embedding.weight
-
-
 def test_dropout_falls_before_the_output_and_only_while_training():
     model, seen = build(layers=1, dropout=0.5), []
     model.output.register_forward_pre_hook(lambda _, hidden: seen.append(hidden[0]))
@@ -113,7 +105,6 @@ def test_the_state_stays_float32_in_bfloat16():
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"token_dropout": math.nan}, "token_dropout is nan"),
         ({"layers": 1.5}, "layers is 1.5"),
-        ({"tied": True}, "embedding_size is 6 and hidden_size 8"),
         ({"cell": "lstn"}, "cell is 'lstn'; use one of rnn, gru, lstm"),
     ],
 )

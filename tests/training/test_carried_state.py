@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from intro_lm.data import PaddedBatches, StreamBatches
-from intro_lm.evaluation import cross_entropy, evaluate
+from intro_lm.evaluation import evaluate
 from intro_lm.models import RecurrentLM
-from intro_lm.training import NonFiniteLossError, TrainingSettings, train
+from intro_lm.training import TrainingSettings, train
 from tests.training.conftest import same
 
 
@@ -19,7 +19,7 @@ def build(vocabulary):
 
 @pytest.fixture
 def stream(vocabulary, some_names):
-    return StreamBatches.from_texts(vocabulary, some_names[:300], batch_size=6, length=20)
+    return StreamBatches.from_texts(vocabulary, some_names[:100], batch_size=6, length=20)
 
 
 class Watched(RecurrentLM):
@@ -52,17 +52,8 @@ def test_state_is_not_carried_where_rows_do_not_go_on(vocabulary, some_names, st
         assert model.began == [None] * 4
 
 
-def test_evaluation_with_carried_state_equals_one_long_pass(build, stream):
-    model = build()
-    inputs, targets = (torch.cat(parts, 1) for parts in zip(*stream.epoch(0), strict=True))
-    expected = cross_entropy(model(inputs), targets).item()
-    assert evaluate(model, stream.epoch(0), carry_state=True) == pytest.approx(expected, abs=1e-5)
-    assert evaluate(model, stream.epoch(0)) != pytest.approx(expected, abs=1e-5)
-
-
 def test_validation_while_training_carries_state_of_its_own(build, vocabulary, some_names, stream):
-    """It equals a separate evaluation, and the training goes on as if nothing had been read."""
-    validation = StreamBatches.from_texts(vocabulary, some_names[300:], batch_size=4, length=15)
+    validation = StreamBatches.from_texts(vocabulary, some_names[300:400], batch_size=4, length=15)
     settings = TrainingSettings(steps=20, evaluate_every=5)
     model, alone = build(), build()
     history = train(model, stream, settings, validation=validation, progress=False)
@@ -70,10 +61,3 @@ def test_validation_while_training_carries_state_of_its_own(build, vocabulary, s
     assert history.validation_loss == pytest.approx(expected, abs=1e-6)
     train(alone, stream, settings, progress=False)
     assert same(model, alone)
-
-
-def test_a_loss_that_explodes_ends_the_run_with_its_step(build, stream, tmp_path):
-    settings = TrainingSettings(steps=40, log_every=8, optimizer="sgd", learning_rate=1e38)
-    with pytest.raises(NonFiniteLossError, match=r"the loss is (inf|nan) at step \d; .*clip_norm"):
-        train(build(), stream, settings, checkpoint_dir=tmp_path, progress=False)
-    assert not list(tmp_path.glob("*.safetensors"))

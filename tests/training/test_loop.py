@@ -1,5 +1,5 @@
 import math
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from intro_lm.data import WindowBatches
 from intro_lm.evaluation import cross_entropy
 from intro_lm.training import NonFiniteLossError, Tracker, TrainingSettings, load_runs, train
 from tests.training.conftest import LossThat, dies, same
@@ -29,25 +28,16 @@ def test_training_follows_the_plain_loop_step_by_step(make_model, batches):
         with torch.no_grad():
             for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
                 parameter -= settings.learning_rate_at(step) * gradient
-    for trained, expected in zip(model.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(trained, expected)
+    torch.testing.assert_close(model.state_dict(), plain.state_dict())
 
 
 def test_a_data_loader_gives_the_loss_of_our_own_batches(make_model, batches):
-    """In the order as given the two read the same batches; shuffled, they end close together."""
     ours, theirs = make_model(), make_model()
     loader = DataLoader(TensorDataset(batches.inputs, batches.targets), batch_size=64)
     expected = train(ours, replace(batches, shuffle=False), QUICK, progress=False)
     history = train(theirs, loader, QUICK, validation=loader, progress=False)
     assert history.train_losses == expected.train_losses
     assert same(ours, theirs)
-    shuffled = DataLoader(loader.dataset, batch_size=64, shuffle=True)
-    settings = replace(QUICK, steps=300)
-    losses = [
-        train(make_model(), each, settings, validation=batches, progress=False).validation_loss
-        for each in (shuffled, batches)
-    ]
-    assert losses[0] == pytest.approx(losses[1], abs=0.02)
 
 
 def test_a_run_on_a_shuffled_loader_resumes_exactly_at_the_end_of_an_epoch(
@@ -72,12 +62,10 @@ def test_an_empty_loader_is_refused(make_model):
         train(make_model(), empty, QUICK, progress=False)
 
 
-def test_the_loss_falls_and_history_and_tracker_say_so(make_model, batches, windows, tmp_path):
-    validation = WindowBatches(*windows, batch_size=512, shuffle=False)
+def test_the_loss_falls_and_history_and_tracker_say_so(make_model, batches, tmp_path):
     tracker = Tracker(tmp_path / "run")
-    history = train(
-        make_model(), batches, QUICK, validation=validation, tracker=tracker, progress=False
-    )
+    options = {"validation": replace(batches, batch_size=512), "tracker": tracker}
+    history = train(make_model(), batches, QUICK, progress=False, **options)
     tracker.close()
     assert [entry.step for entry in history.entries] == [10, 20, 30, 40, 50, 60]
     assert [step for step, _ in history.validation_losses] == [20, 40, 60]
@@ -86,8 +74,7 @@ def test_the_loss_falls_and_history_and_tracker_say_so(make_model, batches, wind
     assert history.entries[-1].learning_rate == pytest.approx(QUICK.learning_rate_at(59))
     table = load_runs(tmp_path)
     assert list(table["loss/train"]) == pytest.approx([loss for _, loss in history.train_losses])
-    tags = {"loss/train", "loss/validation", "learning_rate", "tokens_per_second"}
-    assert set(table) == {"run", "step", *tags}
+    assert {"loss/train", "loss/validation", "learning_rate"} < set(table)
     assert (table["tokens_per_second"] > 0).all()
 
 
@@ -124,23 +111,17 @@ def test_weights_that_are_not_finite_end_the_run_and_are_never_saved(
         value.register_hook(lambda gradient: gradient * math.inf)
         return value
 
+    loss, folder = LossThat(with_broken_gradient, at=1), tmp_path if saving else None
+    options = {"loss": loss, "checkpoint_dir": folder, "progress": False}
     with pytest.raises(NonFiniteLossError, match="not finite after step 1"):
-        train(
-            make_model(), batches, TrainingSettings(steps=1), validation=batches, progress=False,
-            loss=LossThat(with_broken_gradient, at=1),
-            checkpoint_dir=tmp_path if saving else None,
-        )  # fmt: skip
+        train(make_model(), batches, TrainingSettings(steps=1), **options)
     assert not list(tmp_path.glob("*.safetensors*"))
 
 
 def test_training_works_on_a_thread_of_its_own(make_model, batches):
-    finished = []
-    thread = threading.Thread(
-        target=lambda: finished.append(train(make_model(), batches, QUICK, progress=False))
-    )
-    thread.start()
-    thread.join()
-    assert finished[0].entries[-1].step == 60
+    with ThreadPoolExecutor() as pool:
+        history = pool.submit(train, make_model(), batches, QUICK, progress=False).result()
+    assert history.entries[-1].step == 60
 
 
 def test_gradients_are_clipped_to_the_norm(make_model, batches):
@@ -154,14 +135,13 @@ def test_gradients_are_clipped_to_the_norm(make_model, batches):
 
 
 def test_a_cpu_trains_in_float32_and_in_bfloat16_by_name_close_to_it(make_model, batches):
-    losses = {}
-    for precision in ("auto", "float32", "bfloat16"):
-        settings = TrainingSettings(steps=60, precision=precision, device="cpu")
-        history = train(make_model(), batches, settings, progress=False)
-        assert history.precision == ("float32" if precision == "auto" else precision)
-        losses[precision] = history.train_loss
-    assert losses["auto"] == losses["float32"] != losses["bfloat16"]
-    assert losses["bfloat16"] == pytest.approx(losses["float32"], abs=0.02)
+    histories = [
+        train(make_model(), batches, replace(QUICK, precision=name, device="cpu"), progress=False)
+        for name in ("auto", "bfloat16")
+    ]
+    assert [history.precision for history in histories] == ["float32", "bfloat16"]
+    assert histories[0].train_loss != histories[1].train_loss
+    assert histories[0].train_loss == pytest.approx(histories[1].train_loss, abs=0.02)
 
 
 def test_an_unusable_device_is_refused(make_model, batches):

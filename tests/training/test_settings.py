@@ -9,10 +9,9 @@ from intro_lm.training import TrainingSettings
     ("name", "value"),
     [
         ("steps", 0),
-        ("steps", math.nan),
         ("steps", 2.5),
         ("learning_rate", 0.0),
-        ("learning_rate", math.inf),
+        ("learning_rate", math.nan),
         ("learning_rate", "0.1"),
         ("weight_decay", -1),
         ("warmup", 1.0),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from intro_lm.data import WindowBatches
 from intro_lm.models import MLP
-from intro_lm.training import Tracker, TrainingSettings, load_runs, train
+from intro_lm.training import Tracker, TrainingSettings, train
 from tools import screenshot
 
 ROOT = Path(__file__).parents[2]
@@ -34,17 +34,10 @@ def runs(tmp_path_factory, windows, vocabulary):
         tracker = Tracker(folder / name)
         tracker.hyperparameters(values)
         rate, optimizer = values["learning_rate"], values["optimizer"]
-        settings = TrainingSettings(
-            steps=20, log_every=5, evaluate_every=5, learning_rate=rate, optimizer=optimizer
-        )
-        histories[name] = train(
-            MLP(len(vocabulary), hidden_size=16),
-            WindowBatches(*windows, batch_size=64),
-            settings,
-            validation=WindowBatches(*windows, shuffle=False),
-            tracker=tracker,
-            progress=False,
-        )
+        settings = TrainingSettings(20, rate, optimizer, log_every=5, evaluate_every=5)
+        model, batches = MLP(len(vocabulary), hidden_size=16), WindowBatches(*windows)
+        options = {"validation": batches, "tracker": tracker, "progress": False}
+        histories[name] = train(model, batches, settings, **options)
         tracker.close()
     return folder, histories
 
@@ -64,39 +57,21 @@ def ask(address, path, json=None, **query):
     return answer.json()
 
 
-def rows(address):
-    """The rows of the HParams page, by name."""
-    query = {"allowedStatuses": STATUSES, "colParams": [], "startIndex": 0, "sliceSize": 100}
-    groups = ask(address, "plugin/hparams/session_groups", json=query)["sessionGroups"]
-    return {group["name"]: group for group in groups}
-
-
-def test_the_server_shows_the_runs_that_were_written(address):
-    assert sorted(ask(address, "runs")) == ["quick", "slow"]
-
-
 @pytest.mark.parametrize("name", RUNS)
 def test_scalars_come_back_as_they_were_logged(address, runs, name):
-    records = runs[1][name].entries
-    assert len(records) == 4
-    for tag in records[0].scalars():
+    entries = runs[1][name].entries
+    assert len(entries) == 4
+    for tag in entries[0].scalars():
         values = ask(address, "plugin/scalars/scalars", run=name, tag=tag)
-        assert [step for _, step, _ in values] == [record.step for record in records]
-        logged = [record.scalars()[tag] for record in records]
+        assert [step for _, step, _ in values] == [entry.step for entry in entries]
+        logged = [entry.scalars()[tag] for entry in entries]
         assert [value for *_, value in values] == pytest.approx(logged)
 
 
-def test_the_table_holds_what_the_server_shows(address, runs):
-    table = load_runs(runs[0])
-    for name, run in table.groupby("run"):
-        values = ask(address, "plugin/scalars/scalars", run=name, tag="loss/validation")
-        assert [(step, value) for _, step, value in values] == list(
-            zip(run["step"], run["loss/validation"], strict=True)
-        )
-
-
 def test_hyperparameters_and_final_loss_are_in_a_row_per_run(address, runs):
-    found = rows(address)
+    query = {"allowedStatuses": STATUSES, "colParams": [], "startIndex": 0, "sliceSize": 100}
+    groups = ask(address, "plugin/hparams/session_groups", json=query)["sessionGroups"]
+    found = {group["name"]: group for group in groups}
     assert sorted(found) == ["quick", "slow"]
     for name, values in RUNS.items():
         assert found[name]["hparams"] == values
@@ -106,35 +81,18 @@ def test_hyperparameters_and_final_loss_are_in_a_row_per_run(address, runs):
         assert metric["value"] == pytest.approx(runs[1][name].validation_loss)
 
 
-def test_the_experiment_names_hyperparameters_and_metric(address):
-    experiment = ask(address, "plugin/hparams/experiment", json={"experimentName": ""})
-    assert {info["name"]: info["type"] for info in experiment["hparamInfos"]} == {
-        "learning_rate": "DATA_TYPE_FLOAT64",
-        "hidden_size": "DATA_TYPE_FLOAT64",
-        "optimizer": "DATA_TYPE_STRING",
-        "clipped": "DATA_TYPE_FLOAT64",
-    }
-    assert [info["name"]["tag"] for info in experiment["metricInfos"]] == ["loss/validation"]
-
-
 @browser
 @pytest.mark.parametrize(
     ("page", "query", "words"),
     [
-        ("timeseries", "tagFilter=loss", ["/train", "/validation"]),
-        (
-            "hparams",
-            "",
-            ["learning_rate", "hidden_size", "optimizer", "adamw", "sgd", "true", "false"],
-        ),
+        ("timeseries", "tagFilter=loss", "/train /validation"),
+        ("hparams", "", "learning_rate hidden_size optimizer adamw sgd"),
     ],
 )
-def test_a_browser_shows_the_runs_and_their_final_losses(
-    address, runs, tmp_path, page, query, words
-):
+def test_a_browser_shows_the_runs_and_their_losses(address, runs, tmp_path, page, query, words):
     picture = tmp_path / "page.png"
     shown = screenshot.take(address, picture, page=page, size=(1000, 700), query=query)
-    for word in (*RUNS, *words):
+    for word in (*RUNS, *words.split()):
         assert word in shown
     numbers = [float(number) for number in re.findall(r"^\d+\.\d+$", shown, re.MULTILINE)]
     for name in RUNS:
@@ -142,31 +100,14 @@ def test_a_browser_shows_the_runs_and_their_final_losses(
         assert any(number == pytest.approx(final, abs=1e-4) for number in numbers)
     with Image.open(picture) as image:
         assert (image.format, image.size) == ("PNG", (1000, 700))
-        colours = image.convert("RGB").getcolors(1000 * 700)
-    assert len(colours) > 50
-    assert max(count for count, _ in colours) < 0.9 * 1000 * 700
+        assert len(image.convert("RGB").getcolors(1000 * 700)) > 50
 
 
 @browser
 def test_the_tool_pictures_a_folder_of_runs(runs, tmp_path):
     picture = tmp_path / "hparams.png"
     command = [sys.executable, "tools/screenshot.py", str(runs[0]), str(picture)]
-    done = subprocess.run(
-        [*command, "--page", "hparams", "--size", "800,600"],
-        cwd=ROOT,
-        env={**os.environ, "http_proxy": "http://127.0.0.1:9"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
+    subprocess.run([*command, "--size", "800,600"], cwd=ROOT, env=environment, check=True)
     with Image.open(picture) as image:
         assert image.size == (800, 600)
-
-
-def test_a_folder_without_runs_is_refused_before_anything_starts(tmp_path):
-    with (
-        pytest.raises(FileNotFoundError, match="no TensorBoard runs below"),
-        screenshot.tensorboard(tmp_path),
-    ):
-        pass

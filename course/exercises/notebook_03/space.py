@@ -53,7 +53,7 @@ def _entry(space: dict[str, Any], name: str) -> tuple[str, list[Any], dict[str, 
 def package_reads_it(answer: Answer) -> None:
     """that the package takes the space, with all six hyperparameters in it"""
     from intro_lm.search import hyperparameters
-    from intro_lm.search.space import distributions
+    from intro_lm.search.space import require_space
 
     space = _space_of(answer)
     missing = [name for name in ASKED if name not in space]
@@ -61,7 +61,7 @@ def package_reads_it(answer: Answer) -> None:
         raise NotYet(f"It has no {', '.join(missing)}", {"got": show(list(space))})
     for name, entry in space.items():
         try:
-            distributions({name: entry}, hyperparameters())
+            require_space({name: entry}, hyperparameters())
         except ValueError as error:
             raise NotYet(f"The package refuses it: {error}", {name: show(entry)}) from None
 

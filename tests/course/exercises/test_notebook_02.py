@@ -146,7 +146,8 @@ def vocabulary_of_training(path, column):
 
 
 def blank_kept(path, column):
-    return with_vocabulary(data.split([" ".join(text.split()) for text in read(path, column)]))
+    texts = dict.fromkeys(" ".join(text.split()) for text in read(path, column))
+    return with_vocabulary(data.split(list(texts), keep_repeats=True))
 
 
 def column_kept_its_name(path, column):
