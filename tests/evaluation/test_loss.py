@@ -93,8 +93,7 @@ def test_the_same_predictions_under_two_vocabularies_give_the_same_bits_per_char
     new_pair = [end, 0.7, 0.0, 0.0, 0.1]
     after = [new_pair, [0, 0, 5 / 7, 2 / 7, 0], new_pair, new_pair, [0, 0, 1.0, 0, 0]]
     by_character = AfterToken(after)
-    a, b, c, d = (ord(letter) + 1 for letter in "abcd")
-    subwords = Subwords([(a, b), (a, c), (d, b)])
+    subwords = Subwords(["ab", "ac", "db"])
     by_pair = AfterToken([[end] + [0.0] * 256 + list(pairs.values())] * len(subwords))
 
     losses, bits = [], []
