@@ -1,20 +1,17 @@
-"""A sweep as a TOML file, for `python -m intro_lm sweep`.
+"""A sweep as a TOML file, for `python -m intro_lm sweep`. Only `[space]` must be there.
 
-    dataset = "names"
-    model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
-    sampler = "tpe"        # or random, grid
-    pruner = "median"      # or none, halving
-    seed = 0
+dataset = "names"
+model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
+sampler = "tpe"        # or random, grid
+pruner = "median"      # or none, halving
+seed = 0
 
-    [fixed]
-    steps = 500
+[fixed]
+steps = 500
 
-    [space]
-    learning_rate = { log-uniform = [0.001, 0.1] }
-    hidden_size = { integer = [50, 400] }
-    context_length = { categorical = [3, 5, 8] }
-
-Only `[space]` must be there.
+[space]
+learning_rate = { log-uniform = [0.001, 0.1] }
+context_length = { categorical = [3, 5, 8] }
 """
 
 from __future__ import annotations
@@ -54,12 +51,10 @@ def read_sweep(path: str | Path) -> SweepFile:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
-    for key, value in entries.items():
+    for key, value in {"space": None, **entries}.items():
         if type(value) is not KEYS.get(key):
             known = ", ".join(f"{name} ({kind.__name__})" for name, kind in KEYS.items())
-            raise ValueError(f"{path}: there is no {key} = {value!r}; there are {known}")
-    if "space" not in entries:
-        raise ValueError(f"{path} has no [space]; name at least one hyperparameter to search there")
+            raise ValueError(f"{path}: {key} is {value!r}; a sweep's file has {known}")
     search = {key: entries.pop(key) for key in ("space", "sampler", "pruner") if key in entries}
     experiment = Experiment(**entries)
     return SweepFile(experiment, seed=experiment.seed, **search)

@@ -94,7 +94,6 @@ def test_hyperparameters_are_the_models_the_settings_and_the_batch_size():
     recurrent = hyperparameters("lstm")
     assert {"layers": int, "dropout": float, "tied": bool, **shared}.items() <= recurrent.items()
     assert not {"seed", "cell", "generator", "vocabulary_size"} & recurrent.keys()
-    assert "steps" not in Experiment(fixed=SMALL).known
 
 
 @pytest.mark.parametrize(

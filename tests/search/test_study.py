@@ -12,7 +12,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from intro_lm.search import SweepFailedError, best_so_far, storage, sweep, training_seconds
+from intro_lm.search import SweepFailedError, best_so_far, sweep, training_seconds
+from intro_lm.search import study as studies
 from intro_lm.search.experiment import Experiment
 from tests.search.objectives import SPACE, Crash, parabola, slow_parabola
 
@@ -27,7 +28,7 @@ def run(objective=parabola, space=SPACE, **arguments):
 
 
 def values(study):
-    return [(trial.params, trial.value) for trial in storage.counted(study)]
+    return [(trial.params, trial.value) for trial in studies._counted(study)]
 
 
 def test_the_best_trial_has_the_lowest_loss():
@@ -65,9 +66,9 @@ def test_a_trial_stopped_by_hand_runs_again_with_its_values(tmp_path, sampler):
         run(stopped_once, **arguments)
     study = run(stopped_once, **arguments)
     assert calls.count(calls[4]) >= 2
-    assert [trial.state for trial in storage.counted(study)] == [TrialState.COMPLETE] * 6
+    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * 6
     if sampler == "grid":
-        assert len({tuple(trial.params.values()) for trial in storage.counted(study)}) == 6
+        assert len({tuple(trial.params.values()) for trial in studies._counted(study)}) == 6
 
 
 def test_failed_trials_are_kept_with_their_error_and_dont_end_the_study():
@@ -207,13 +208,13 @@ def test_a_database_holds_several_studies(tmp_path):
 
 
 def test_a_trial_whose_process_died_runs_again_with_its_values(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr(storage, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(studies, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(studies, "SILENT_SECONDS", 1)
     study = run(trials=2, study=tmp_path / "s.db", sampler="random")
     study.ask()  # neither gives a sign of life
     drawn = study.ask().suggest_int("n", 1, 5)
     study = run(trials=5, study=tmp_path / "s.db", sampler="random")
-    whole = storage.counted(study)
+    whole = studies._counted(study)
     assert [trial.state for trial in whole] == [TrialState.COMPLETE] * 5
     assert len({tuple(trial.params.values()) for trial in whole}) == 5
     assert drawn in [trial.params["n"] for trial in whole if "retry_history" in trial.system_attrs]
@@ -233,7 +234,7 @@ def test_a_worker_that_dies_is_reported_and_its_trial_runs_again(tmp_path):
     with pytest.raises(SweepFailedError, match=r"1 of 2 workers died \(exit code -9\)"):
         run(crash, study=tmp_path / "s.db", workers=2, sampler="random")
     study = run(crash, study=tmp_path / "s.db", workers=2, sampler="random")
-    assert [trial.state for trial in storage.counted(study)] == [TrialState.COMPLETE] * 12
+    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * 12
 
 
 SWEEP = """
@@ -286,8 +287,8 @@ def require_whole(database, trials):
     """So many trials are complete, none of them twice, and none is left unfinished."""
     study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{database}")
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
-    assert [trial.state for trial in storage.counted(study)] == [TrialState.COMPLETE] * trials
-    assert len({tuple(trial.params.values()) for trial in storage.counted(study)}) == trials
+    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * trials
+    assert len({tuple(trial.params.values()) for trial in studies._counted(study)}) == trials
 
 
 @pytest.mark.slow
