@@ -22,22 +22,19 @@ from intro_lm.search.space import Parameters, fits
 from intro_lm.training import History, Logger, Tracker, TrainingSettings, train
 
 WINDOWS, TEXTS = 1024, 256  # in a batch, by default
-EVALUATION_FACTOR = 8  # times as many without gradients
-NOT_SEARCHED = ("seed", "device", "log_every", "checkpoint_every")
 SEARCHED_SETTINGS: dict[str, type] = {
     name: float if kind == float | None else kind
     for name, kind in typing.get_type_hints(TrainingSettings).items()
-    if name not in NOT_SEARCHED
+    if name not in ("seed", "device", "log_every", "checkpoint_every")
 }
 
 
 @dataclass
 class TrialLogger:
-    """Takes a training's losses: TensorBoard gets all, Optuna each validation loss.
+    """Hands a training's losses to TensorBoard and to Optuna's pruner, which may end the trial.
 
-    An objective passes it to `train` as `tracker`. If the pruner gives the trial up, `log` raises
-    `optuna.TrialPruned`, which `sweep` understands. Where an objective sets `steps`, those of the
-    whole training, trials are compared at equal percentages and not at equal steps.
+    Where an objective sets `steps`, those of the whole training, trials are compared at equal
+    percentages of their steps, not at equal steps.
     """
 
     trial: Trial
@@ -46,7 +43,7 @@ class TrialLogger:
     reported: int = -1
 
     def start(self, step: int) -> None:
-        """Training begins after `step` steps."""
+        """Take the step after which training begins."""
         if self.tracker is not None:
             self.tracker.start(step)
 
@@ -64,14 +61,13 @@ class TrialLogger:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A model, trained on one dataset's characters and evaluated on its validation split.
+    """A sweep's objective: from hyperparameters to the validation loss at the end of a training.
 
-    Its hyperparameters are the model's sizes, those of `TrainingSettings`, and `batch_size`. What
-    is neither fixed nor searched has its default. Called with hyperparameters it trains and
-    returns the validation loss after the last step, which makes it a sweep's objective.
+    Hyperparameters are the model's sizes, `batch_size`, and fields of `TrainingSettings`. What is
+    neither fixed nor given has its default.
 
     Args:
-        dataset: a name of the catalogue.
+        dataset: a name of the catalogue; the model reads its characters.
         model: a name of `intro_lm.models.MODELS`. A model with a context length reads batches of
             1024 windows by default; any other reads batches of 256 whole texts.
         fixed: hyperparameters that every trial shares.
@@ -156,7 +152,7 @@ def _batches(dataset: str, part: str, context_length: int | None) -> WindowBatch
     """A split as the model reads it; what isn't trained on comes in order, in larger batches."""
     texts, vocabulary = _corpus(dataset)
     shuffle = part == "train"
-    factor = 1 if shuffle else EVALUATION_FACTOR
+    factor = 1 if shuffle else 8  # more fit into memory without gradients
     if context_length is None:
         return PaddedBatches.from_texts(vocabulary, texts[part], factor * TEXTS, shuffle)
     windows = context_windows(vocabulary, texts[part], context_length)

@@ -1,17 +1,15 @@
-"""A sweep as a TOML file, for `python -m intro_lm sweep`. Only `[space]` must be there.
+"""A sweep as a TOML file, for `python -m intro_lm sweep`:
 
-dataset = "names"
-model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
-sampler = "tpe"        # or random, grid
-pruner = "median"      # or none, halving
-seed = 0
+    dataset = "names"
+    model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
+    sampler = "tpe"        # or random, grid
+    pruner = "median"      # or none, halving
+    seed = 0
+    fixed = { steps = 500 }
+    [space]
+    learning_rate = { log-uniform = [0.001, 0.1] }
 
-[fixed]
-steps = 500
-
-[space]
-learning_rate = { log-uniform = [0.001, 0.1] }
-context_length = { categorical = [3, 5, 8] }
+Only `[space]` must be there; `intro_lm.search.space` says what it may hold.
 """
 
 from __future__ import annotations
@@ -41,12 +39,7 @@ class SweepFile:
 
 
 def read_sweep(path: str | Path) -> SweepFile:
-    """Read a sweep's file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it isn't TOML, or an entry is unknown or of the wrong type.
-    """
+    """Read a sweep's file; a `ValueError` says what is wrong with it."""
     try:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
