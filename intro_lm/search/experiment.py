@@ -18,7 +18,7 @@ from intro_lm.checks import require_choice, require_count
 from intro_lm.data import PaddedBatches, Vocabulary, WindowBatches, context_windows
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP, MODELS, RecurrentLM
-from intro_lm.search.space import Parameters, fits
+from intro_lm.search.space import Parameters
 from intro_lm.training import History, Logger, Tracker, TrainingSettings, train
 
 WINDOWS, TEXTS = 1024, 256  # in a batch, by default
@@ -27,6 +27,7 @@ SEARCHED_SETTINGS: dict[str, type] = {
     for name, kind in typing.get_type_hints(TrainingSettings).items()
     if name not in ("seed", "device", "log_every", "checkpoint_every")
 }
+DEFAULTS: Parameters = {}  # what isn't named keeps its default
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.require({})
+        self.require(DEFAULTS)
 
     def require(self, parameters: Parameters) -> TrainingSettings:
         """The settings among all hyperparameters; a `ValueError` names one that can't be used."""
@@ -90,8 +91,6 @@ class Experiment:
             if name not in known:
                 there_are = ", ".join(sorted(known))
                 raise ValueError(f"{name} is not a hyperparameter; there are {there_are}")
-            if not fits(value, known[name]):
-                raise ValueError(f"{name} is {value!r}; its type is {known[name].__name__}")
             if known[name] is int:
                 require_count(**{name: value})
         given = {name: chosen[name] for name in chosen.keys() & SEARCHED_SETTINGS}
@@ -103,13 +102,13 @@ class Experiment:
             logger.steps = self.require(parameters).steps
         return self.fit(parameters, logger=logger)[1].validation_loss
 
-    def loss(self, parameters: Parameters | None = None, *, seed: int | None = None) -> float:
+    def loss(self, parameters: Parameters = DEFAULTS, *, seed: int | None = None) -> float:
         """The validation loss after one training, with a seed in place of the experiment's own."""
         return self.fit(parameters, seed=seed)[1].validation_loss
 
     def fit(
         self,
-        parameters: Parameters | None = None,
+        parameters: Parameters = DEFAULTS,
         *,
         seed: int | None = None,
         logger: Logger | None = None,
@@ -117,8 +116,8 @@ class Experiment:
         """Train once; the logger gets the losses meanwhile. Arguments are those of `loss`."""
         if seed is not None:
             return replace(self, seed=seed).fit(parameters, logger=logger)
-        settings = self.require(parameters or {})
-        chosen: dict[str, Any] = {**self.fixed, **(parameters or {})}
+        settings = self.require(parameters)
+        chosen: dict[str, Any] = {**self.fixed, **parameters}
         batch_size = chosen.pop("batch_size", None)
         sizes = {name: chosen[name] for name in chosen.keys() - SEARCHED_SETTINGS}
         generator = torch.Generator().manual_seed(self.seed)
@@ -126,10 +125,8 @@ class Experiment:
         batches = _batches(self.dataset, "train", model.context_length)
         batches = replace(batches, batch_size=batch_size or batches.batch_size, seed=self.seed)
         validation = _batches(self.dataset, "validation", model.context_length)
-        history = train(
-            model, batches, settings, validation=validation, tracker=logger, progress=False
-        )
-        return model, history
+        quiet: dict[str, Any] = {"tracker": logger, "progress": False}
+        return model, train(model, batches, settings, validation=validation, **quiet)
 
     def evaluate(self, model: MLP | RecurrentLM, part: str) -> float:
         """A trained model's loss on the split `validation` or `test`, in nats per token."""

@@ -18,8 +18,8 @@ import multiprocessing
 import signal
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,11 @@ from typing import Any
 import numpy as np
 import optuna
 import torch
-from optuna.pruners import MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna import Study, Trial
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
-from torch.multiprocessing.spawn import ProcessException, spawn
 from tqdm import tqdm
 
 from intro_lm.checks import require_choice, require_count, require_number
@@ -47,17 +45,16 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 Objective = Callable[[Parameters, TrialLogger], float]
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = {
-    "none": NopPruner(),
-    "median": MedianPruner(),
-    "halving": SuccessiveHalvingPruner(min_resource=25, reduction_factor=2),  # percent
+    "none": optuna.pruners.NopPruner(),
+    "median": optuna.pruners.MedianPruner(),
+    "halving": optuna.pruners.SuccessiveHalvingPruner(25, 2),  # at 25% of the steps, at 50%
 }
 HEARTBEAT_SECONDS, SILENT_SECONDS = 3, 12  # of a trial under way; after a longer silence it is dead
 MOST_RETRIES = 5  # of a trial whose process dies, which may be the trial's own doing
-POLL_SECONDS = 0.25
 
 
 class SweepFailedError(RuntimeError):
-    """Every trial failed, or a worker died."""
+    """Every trial failed."""
 
 
 def sweep(
@@ -93,7 +90,7 @@ def sweep(
     Raises:
         ValueError: an argument or an entry of the space is wrong, or the study is of another sweep.
         OSError: the study's or the runs' folder can't be written to.
-        SweepFailedError: all trials failed, or a worker died.
+        SweepFailedError: all trials failed.
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
     """
     require_count(trials=trials, workers=workers)
@@ -112,21 +109,20 @@ def sweep(
     if runs is not None:
         Path(runs).mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {"space": space, "sampler": sampler, "pruner": pruner, "seed": seed}
-    kept = _open(study, name, {"objective": described, **how})
+    kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
     queued = [trial.system_attrs.get("fixed_params") for trial in _counted(kept)]
     for index in np.random.default_rng(seed).permutation(len(points))[:total]:
         if points[index] not in queued:
             kept.enqueue_trial(points[index])
-    if workers > 1:
-        same = partial(sweep, objective, trials=trials, study=study, name=name, runs=runs, **how)
-        _run_workers(same, workers, progress)
-    run = partial(_run_trial, objective, space, sampler, seed, total, runs)
-    with tqdm(total=total, unit=" trials", disable=not progress or workers > 1) as bar:
-        _run_trials(kept, total, sampler, run, bar)
+    run = partial(_run_trial, objective, how, total, runs)
+    same = partial(sweep, objective, trials=trials, study=study, name=name, runs=runs, **how)
+    bar = tqdm(total=total, unit=" trials", disable=not progress)
+    with bar, _helpers(same, workers):
+        _run_trials(kept, total, sampler != "grid", run, bar)
     errors = [trial.user_attrs.get("error") for trial in _counted(kept)]
     if all(errors):
         raise SweepFailedError(
-            f"all {len(errors)} trials failed; mend it and begin another study: {errors[0]}"
+            f"all {len(errors)} trials failed; the first: {errors[0]}. Mend it and begin anew"
         )
     return kept
 
@@ -138,27 +134,27 @@ def training_seconds(study: Study) -> list[float]:
 
 def best_so_far(study: Study) -> list[float]:
     """The lowest loss of the completed trials after each trial, infinite until one completes."""
-    complete = [each.state == TrialState.COMPLETE and each.values for each in _counted(study)]
-    return list(itertools.accumulate((each[0] if each else math.inf for each in complete), min))
+    values = [each.value if each.state == TrialState.COMPLETE else None for each in _counted(study)]
+    losses = (math.inf if value is None else value for value in values)
+    return list(itertools.accumulate(losses, min))
 
 
 def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) -> Study:
     """Open a study, or begin it; refuse one that was begun with other settings."""
-    storage = None if address is None else _storage(str(address))
+    storage = _storage(str(address)) if address else None
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     study.pruner = PRUNERS[settings["pruner"]]
-    asked = json.loads(json.dumps(settings))
     trials = study.get_trials(deepcopy=False)
     if not trials:
-        study.set_user_attr("settings", asked)
+        study.set_user_attr("settings", settings)
     begun = study.user_attrs.get("settings", {})
-    for key, value in asked.items():
+    for key, value in settings.items():
         if begun.get(key) != value:
             raise ValueError(
                 f"the study {name!r} was begun with {key} = {begun.get(key)!r}, not {value!r}; "
                 "choose another file or name for another sweep"
             )
-    if storage is not None and multiprocessing.parent_process() is None:
+    if storage and multiprocessing.parent_process() is None:
         for trial in trials:
             if trial.state == TrialState.RUNNING:  # it may have died before its first heartbeat
                 storage.record_heartbeat(trial._trial_id)
@@ -199,10 +195,10 @@ def _retry(study: Study, trial: FrozenTrial) -> None:
 
 
 def _run_trials(
-    study: Study, total: int, sampler: str, run: Callable[[Trial], float], bar: tqdm
+    study: Study, total: int, draws: bool, run: Callable[[Trial], float], bar: tqdm
 ) -> None:
-    """Run trials that wait or haven't been drawn yet, until `total` are finished."""
-    parent = multiprocessing.parent_process()  # of a worker, which ends with it
+    """Run trials that wait or are drawn, until `total` are finished."""
+    parent = multiprocessing.parent_process()  # a helper ends with it
     while parent is None or parent.is_alive():
         fail_stale_trials(study)  # of processes that died; they run again
         trials = _counted(study)
@@ -212,21 +208,15 @@ def _run_trials(
         if finished >= total:
             return
         waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
-        if waiting or (len(trials) < total and sampler != "grid"):
+        if waiting or (draws and len(trials) < total):
             # Whatever its settings make PyTorch raise ends the trial, not the study.
             study.optimize(run, n_trials=1, catch=(Exception,))
         else:
-            time.sleep(POLL_SECONDS)  # other processes run the last ones
+            time.sleep(0.25)  # other processes run the last ones
 
 
 def _run_trial(
-    objective: Objective,
-    space: Space,
-    sampler: str,
-    seed: int,
-    total: int,
-    runs: str | Path | None,
-    trial: Trial,
+    objective: Objective, how: Mapping[str, Any], total: int, runs: str | Path | None, trial: Trial
 ) -> float:
     """Draw hyperparameters, train with them and return the loss."""
     study = trial.study
@@ -234,14 +224,13 @@ def _run_trial(
         raise RuntimeError("another process drew the last trial")  # no note, so it won't count
     # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
     # another drew, and random search draws the same whatever is pruned.
-    entropy = np.random.SeedSequence([seed, trial.number])
-    seed = int(entropy.generate_state(1)[0])
+    seed = int(np.random.SeedSequence([how["seed"], trial.number]).generate_state(1)[0])
     study.sampler = RandomSampler(seed)
-    if sampler == "tpe":
+    if how["sampler"] == "tpe":
         study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
     logger = TrialLogger(trial)
     try:
-        parameters = suggest(trial, space)
+        parameters = suggest(trial, how["space"])
         if runs is not None:
             logger.tracker = Tracker(Path(runs) / f"trial-{trial.number:03d}")
             logger.tracker.hyperparameters(parameters)
@@ -261,28 +250,28 @@ def _run_trial(
             logger.tracker.close()
 
 
-def _run_workers(same: Callable[..., Study], workers: int, progress: bool) -> None:
-    """Run the same sweep in several processes until no trial is left."""
-    threads = max(1, torch.get_num_threads() // workers)
-    context = spawn(_work, (same, threads, progress), workers, join=False)
+@contextmanager
+def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
+    """Let other processes run the same sweep meanwhile, one fewer than there are workers."""
+    threads = torch.get_num_threads()
+    each = max(1, threads // workers)
+    spawn = multiprocessing.get_context("spawn")
+    helpers = [spawn.Process(target=_help, args=(same, each)) for _ in range(workers - 1)]
+    for helper in helpers:
+        helper.start()
+    torch.set_num_threads(each)
     try:
-        while not context.join():
-            pass
-    except ProcessException as error:
-        raise SweepFailedError(
-            f"a worker died: {error}; no finished trial is lost, and the same call goes on. An "
-            "objective that is defined in a notebook can't be sent to other processes"
-        ) from error
+        yield
     finally:
-        for process in context.processes:
-            process.terminate()
-        for process in context.processes:
-            process.join()
+        torch.set_num_threads(threads)
+        for helper in helpers:
+            helper.terminate()
+            helper.join()
 
 
-def _work(index: int, same: Callable[..., Study], threads: int, progress: bool) -> None:
+def _help(same: Callable[..., Study], threads: int) -> None:
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent stops its workers,
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others,
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # and their trials will run again
-    with suppress(SweepFailedError):  # which the parent sees too
-        same(progress=progress and index == 0)
+    with suppress(KeyboardInterrupt, SweepFailedError):
+        same(progress=False)
