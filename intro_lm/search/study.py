@@ -1,7 +1,7 @@
 """Hyperparameter search over Optuna: many trainings, each a trial, kept in a study that survives.
 
-Stopped or killed, the same call goes on with it, and a trial that was cut off runs again with its
-values. Several processes, and over a database several machines, share one.
+Stopped or killed, the same call goes on, and a trial that was cut off runs again with its values.
+Several processes, and over a database several machines, share a study.
 
 Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
 whose best loss so far is above the median of the losses that the completed trials had at the same
@@ -209,8 +209,10 @@ def _run_trials(
             return
         waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
         if waiting or (draws and len(trials) < total):
-            # Whatever its settings make PyTorch raise ends the trial, not the study.
-            study.optimize(run, n_trials=1, catch=(Exception,))
+            # Whatever its settings make PyTorch raise ends the trial, not the study. On SQLite two
+            # processes may take the same waiting trial; the second to end can't store its loss.
+            with suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
+                study.optimize(run, n_trials=1, catch=(Exception,))
         else:
             time.sleep(0.25)  # other processes run the last ones
 

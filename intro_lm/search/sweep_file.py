@@ -1,16 +1,4 @@
-"""A sweep as a TOML file, for `python -m intro_lm sweep`:
-
-    dataset = "names"
-    model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
-    sampler = "tpe"        # or random, grid
-    pruner = "median"      # or none, halving
-    seed = 0
-    fixed = { steps = 500 }
-    [space]
-    learning_rate = { log-uniform = [0.001, 0.1] }
-
-Only `[space]` must be there; `intro_lm.search.space` says what it may hold.
-"""
+"""A sweep as a TOML file, for `python -m intro_lm sweep`; docs/command-line.md shows one."""
 
 from __future__ import annotations
 
