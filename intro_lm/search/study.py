@@ -110,7 +110,7 @@ def sweep(
         Path(runs).mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {"space": space, "sampler": sampler, "pruner": pruner, "seed": seed}
     kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
-    queued = [trial.system_attrs.get("fixed_params") for trial in _counted(kept)]
+    queued = [trial.system_attrs.get("fixed_params") for trial in counted(kept)]
     for index in np.random.default_rng(seed).permutation(len(points))[:total]:
         if points[index] not in queued:
             kept.enqueue_trial(points[index])
@@ -119,7 +119,7 @@ def sweep(
     bar = tqdm(total=total, unit=" trials", disable=not progress)
     with bar, _helpers(same, workers):
         _run_trials(kept, total, sampler != "grid", run, bar)
-    errors = [trial.user_attrs.get("error") for trial in _counted(kept)]
+    errors = [trial.user_attrs.get("error") for trial in counted(kept)]
     if all(errors):
         raise SweepFailedError(
             f"all {len(errors)} trials failed; the first: {errors[0]}. Mend it and begin anew"
@@ -129,12 +129,12 @@ def sweep(
 
 def training_seconds(study: Study) -> list[float]:
     """Seconds that each trial took, in the order in which they were drawn."""
-    return [each.duration.total_seconds() if each.duration else 0.0 for each in _counted(study)]
+    return [each.duration.total_seconds() if each.duration else 0.0 for each in counted(study)]
 
 
 def best_so_far(study: Study) -> list[float]:
     """The lowest loss of the completed trials after each trial, infinite until one completes."""
-    values = [each.value if each.state == TrialState.COMPLETE else None for each in _counted(study)]
+    values = [each.value if each.state == TrialState.COMPLETE else None for each in counted(study)]
     losses = (math.inf if value is None else value for value in values)
     return list(itertools.accumulate(losses, min))
 
@@ -182,7 +182,7 @@ def _storage(address: str) -> RDBStorage:
         ) from error
 
 
-def _counted(study: Study) -> list[FrozenTrial]:
+def counted(study: Study) -> list[FrozenTrial]:
     """The trials that count. One that was cut off failed without a note of its error."""
     trials = study.get_trials(deepcopy=False)
     return [each for each in trials if each.state != TrialState.FAIL or "error" in each.user_attrs]
@@ -201,7 +201,7 @@ def _run_trials(
     parent = multiprocessing.parent_process()  # a helper ends with it
     while parent is None or parent.is_alive():
         fail_stale_trials(study)  # of processes that died; they run again
-        trials = _counted(study)
+        trials = counted(study)
         finished = sum(trial.state.is_finished() for trial in trials)
         bar.set_postfix(best=min(best_so_far(study), default=math.inf), refresh=False)
         bar.update(finished - bar.n)
@@ -222,7 +222,7 @@ def _run_trial(
 ) -> float:
     """Draw hyperparameters, train with them and return the loss."""
     study = trial.study
-    if [each.number for each in _counted(study)].index(trial.number) >= total:
+    if [each.number for each in counted(study)].index(trial.number) >= total:
         raise RuntimeError("another process drew the last trial")  # no note, so it won't count
     # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
     # another drew, and random search draws the same whatever is pruned.

@@ -28,7 +28,7 @@ def run(objective=parabola, space=SPACE, **arguments):
 
 
 def values(study):
-    return [(trial.params, trial.value) for trial in studies._counted(study)]
+    return [(trial.params, trial.value) for trial in studies.counted(study)]
 
 
 def test_the_best_trial_has_the_lowest_loss():
@@ -66,9 +66,9 @@ def test_a_trial_stopped_by_hand_runs_again_with_its_values(tmp_path, sampler):
         run(stopped_once, **arguments)
     study = run(stopped_once, **arguments)
     assert calls.count(calls[4]) >= 2
-    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * 6
+    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * 6
     if sampler == "grid":
-        assert len({tuple(trial.params.values()) for trial in studies._counted(study)}) == 6
+        assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == 6
 
 
 def test_failed_trials_are_kept_with_their_error_and_dont_end_the_study():
@@ -214,10 +214,21 @@ def test_a_trial_whose_process_died_runs_again_with_its_values(tmp_path, monkeyp
     study.ask()  # neither gives a sign of life
     drawn = study.ask().suggest_int("n", 1, 5)
     study = run(trials=5, study=tmp_path / "s.db", sampler="random")
-    whole = studies._counted(study)
+    whole = studies.counted(study)
     assert [trial.state for trial in whole] == [TrialState.COMPLETE] * 5
     assert len({tuple(trial.params.values()) for trial in whole}) == 5
     assert drawn in [trial.params["n"] for trial in whole if "retry_history" in trial.system_attrs]
+
+
+def test_a_trial_that_another_process_ends_first_counts_once(tmp_path):
+    def overtaken(parameters, logger):
+        if logger.trial.number == 0:
+            url = f"sqlite:///{tmp_path / 's.db'}"
+            optuna.load_study(study_name="sweep", storage=url).tell(0, 1.0)
+        return 2.0
+
+    study = run(overtaken, trials=3, study=tmp_path / "s.db")
+    assert [trial.value for trial in study.trials] == [1.0, 2.0, 2.0]
 
 
 @pytest.mark.slow
@@ -233,7 +244,7 @@ def test_the_trial_of_a_worker_that_dies_runs_again(tmp_path):
     crash = Crash(str(tmp_path / "crashed"))
     study = run(crash, study=tmp_path / "s.db", workers=2, sampler="random", trials=20)
     assert (tmp_path / "crashed").exists()
-    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * 20
+    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * 20
     assert any("retry_history" in trial.system_attrs for trial in study.trials)
 
 
@@ -287,8 +298,8 @@ def require_whole(database, trials):
     """So many trials are complete, none of them twice, and none is left unfinished."""
     study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{database}")
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
-    assert [trial.state for trial in studies._counted(study)] == [TrialState.COMPLETE] * trials
-    assert len({tuple(trial.params.values()) for trial in studies._counted(study)}) == trials
+    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * trials
+    assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == trials
 
 
 @pytest.mark.slow
