@@ -11,7 +11,7 @@ from intro_lm.search.sweep_file import read_sweep
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("space", metavar="SPACE.toml", help="see intro_lm.search.sweep_file")
+    parser.add_argument("space", metavar="SPACE.toml", help="see docs/command-line.md")
     parser.add_argument(
         "--study", default="runs/sweep.db", help="a file or a database's URL (%(default)s)"
     )

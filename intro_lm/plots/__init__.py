@@ -1,8 +1,4 @@
-"""Figures that more than one notebook draws: of models, and of sweeps over hyperparameters.
-
-Each function draws into the axes it is given (or the current ones) and returns them. What is drawn
-more than once keeps its colour and marker throughout, so that figures read in greyscale too.
-"""
+"""Figures that more than one notebook draws, each into the current axes, which it returns."""
 
 from intro_lm.plots.models import (
     COLOURS,
@@ -13,18 +9,9 @@ from intro_lm.plots.models import (
     range_test,
     ranking,
 )
-from intro_lm.plots.sweeps import SAMPLER_COLOURS, SAMPLER_MARKERS, best_so_far, seed_noise
+from intro_lm.plots.sweeps import SAMPLER_COLOURS, best_so_far, seed_noise
 
 __all__ = [
-    "COLOURS",
-    "LOSS_LABEL",
-    "MARKERS",
-    "SAMPLER_COLOURS",
-    "SAMPLER_MARKERS",
-    "best_so_far",
-    "embedding",
-    "losses",
-    "range_test",
-    "ranking",
-    "seed_noise",
-]
+    "COLOURS", "LOSS_LABEL", "MARKERS", "SAMPLER_COLOURS", "best_so_far", "embedding", "losses",
+    "range_test", "ranking", "seed_noise",
+]  # fmt: skip

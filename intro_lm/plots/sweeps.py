@@ -17,15 +17,9 @@ if TYPE_CHECKING:
 
 SAMPLER_COLOURS = {"grid": "#b8860b", "random": "#3f8fa3", "TPE": "#8e1c5a"}
 SAMPLER_MARKERS = {"grid": "s", "random": "o", "TPE": "D"}
-MOST_MARKERS = 12  # along one line
 
 
-def best_so_far(
-    repeats: Mapping[str, Sequence[Sequence[float]]],
-    title: str,
-    axes: Axes | None = None,
-    label: str = "trials",
-) -> Axes:
+def best_so_far(repeats: Mapping[str, Sequence[Sequence[float]]], title: str) -> Axes:
     """The lowest loss so far against the number of trials: each sampler's median and band.
 
     The band goes from the luckiest study to the unluckiest. First losses that blew up are cut off.
@@ -34,34 +28,30 @@ def best_so_far(
         repeats: by sampler (a key of `SAMPLER_COLOURS`), the losses of each repeated study's trials
             in their order; nan for a trial without one.
         title: the finding.
-        axes: where to draw.
-        label: what the x axis counts.
     """
-    axes = axes or plt.gca()
+    axes = plt.gca()
     drawn = []
     for name, studies in repeats.items():
-        losses = np.array(studies, dtype=float)  # (studies, trials)
-        losses = np.minimum.accumulate(np.where(np.isnan(losses), np.inf, losses), axis=1)
+        losses = np.fmin.accumulate(np.array([[math.inf, *study] for study in studies]), 1)[:, 1:]
         drawn.append(losses[np.isfinite(losses)])
-        counts = range(1, losses.shape[1] + 1)
-        colour = SAMPLER_COLOURS[name]
+        counts, colour = range(1, losses.shape[1] + 1), SAMPLER_COLOURS[name]
         axes.fill_between(
             counts, losses.min(0), losses.max(0), step="post", color=colour, alpha=0.18, lw=1
         )
         axes.plot(
             counts, np.median(losses, 0), drawstyle="steps-post", color=colour, lw=2, ms=5,
-            marker=SAMPLER_MARKERS[name], markevery=math.ceil(len(counts) / MOST_MARKERS),
+            marker=SAMPLER_MARKERS[name], markevery=math.ceil(len(counts) / 12),
             label=f"{name} ({len(losses)} {'study' if len(losses) == 1 else 'studies'})",
         )  # fmt: skip
     low, most = np.quantile(np.concatenate(drawn), [0, 0.9])
     axes.set_ylim(low - 0.05 * (most - low), most + 0.2 * (most - low))
-    axes.set(title=title, xlabel=label, ylabel=f"best validation {LOSS_LABEL} so far")
+    axes.set(title=title, xlabel="trials", ylabel=f"best validation {LOSS_LABEL} so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(title="line: median; band: lowest to highest")
     return axes
 
 
-def seed_noise(values: Mapping[str, Sequence[float]], title: str, axes: Axes | None = None) -> Axes:
+def seed_noise(values: Mapping[str, Sequence[float]], title: str) -> Axes:
     """Each setting's losses under several seeds, with their mean ± one standard deviation.
 
     The lowest mean is on top. Settings whose bars overlap may differ by luck alone.
@@ -69,9 +59,8 @@ def seed_noise(values: Mapping[str, Sequence[float]], title: str, axes: Axes | N
     Args:
         values: by setting, a finite loss for each of at least two seeds.
         title: the finding.
-        axes: where to draw.
     """
-    axes = axes or plt.gca()
+    axes = plt.gca()
     names = sorted(values, key=lambda name: float(np.mean(values[name])), reverse=True)
     for row, name in enumerate(names):
         points, above = np.array(values[name]), row + 0.22

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,56 +26,51 @@ from optuna.trial import Trial
 from intro_lm.checks import is_number
 
 Value = float | int | str | bool
+Parameters = Mapping[str, Value]
 Space = Mapping[str, Mapping[str, Any]]
 
-SUGGEST: dict[str, Callable[..., Any]] = {
-    "uniform": lambda trial, name, low, high: trial.suggest_float(name, low, high),
-    "log-uniform": lambda trial, name, low, high: trial.suggest_float(name, low, high, log=True),
-    "integer": lambda trial, name, low, high: trial.suggest_int(name, low, high),
-    "log-integer": lambda trial, name, low, high: trial.suggest_int(name, low, high, log=True),
-    "categorical": lambda trial, name, *choices: trial.suggest_categorical(name, choices),
-}
+NUMBERS = {"uniform": float, "log-uniform": float, "integer": int, "log-integer": int}
 LARGEST_GRID = 10_000
 
 
 def require_space(space: Space, known: Mapping[str, type] | None = None) -> None:
-    """Refuse a space that can't be searched.
+    """Refuse a space that can't be searched with a `ValueError` that names the wrong entry.
 
-    Args:
-        space: see the head of this module.
-        known: the hyperparameters that there are, and their types; None takes any.
-
-    Raises:
-        ValueError: there is no entry, or one is wrong; the message names it.
+    `known` are the hyperparameters that there are, and their types; None takes any.
     """
     if not space:
         raise ValueError("the space is empty; name at least one hyperparameter to search")
     for name, entry in space.items():
         if known is not None and name not in known:
+            there_are = ", ".join(sorted(known))
             raise ValueError(
-                f"space.{name} is not a hyperparameter, or is fixed; there are "
-                f"{', '.join(sorted(known))}"
+                f"space.{name} is not a hyperparameter, or is fixed; there are {there_are}"
             )
-        reason = _fault(entry, known[name] if known else None)
-        if reason:
-            raise ValueError(f"space.{name} is {entry!r}; {reason}")
+        types = [known[name]] if known else [float, int, str, bool]
+        if not _can_be_searched(entry, types):
+            kinds = [kind for kind, number in NUMBERS.items() if {number, float} & {*types}]
+            raise ValueError(
+                f"space.{name} is {entry!r}; give one of {', '.join([*kinds, 'categorical'])} with "
+                "a list: [low, high], on a log scale above 0, or the categorical's different "
+                f"choices, of type {' or '.join(each.__name__ for each in types)}"
+            )
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Value]:
     """Draw a trial's hyperparameters, in the order of their names."""
-    return {
-        name: SUGGEST[kind](trial, name, *space[name][kind])
-        for name in sorted(space)
-        for kind in space[name].keys() & SUGGEST.keys()
-    }
+    drawn: dict[str, Value] = {}
+    for name in sorted(space):
+        kind, values = _range(space[name])
+        if kind == "categorical":
+            drawn[name] = trial.suggest_categorical(name, values)
+        else:
+            draw = trial.suggest_int if NUMBERS[kind] is int else trial.suggest_float
+            drawn[name] = draw(name, values[0], values[1], log=kind.startswith("log"))
+    return drawn
 
 
 def grid(space: Space) -> list[dict[str, Value]]:
-    """Every point of the space's grid.
-
-    Raises:
-        ValueError: a range has no number of points, or the grid has more than 10,000.
-    """
+    """Every point of the space's grid, or a `ValueError` if there are more than 10,000."""
     axes = {name: _points(name, space[name]) for name in sorted(space)}
     size = math.prod(len(values) for values in axes.values())
     if size > LARGEST_GRID:
@@ -88,39 +83,35 @@ def fits(value: object, kind: type) -> bool:
     return is_number(value) if kind is float else type(value) is kind
 
 
-def _fault(entry: Any, wanted: type | None) -> str | None:
-    """What is wrong with a range for values of this type, or None."""
-    kinds = [key for key in entry if key != "points"] if isinstance(entry, Mapping) else []
-    if len(kinds) != 1 or kinds[0] not in SUGGEST or not isinstance(entry[kinds[0]], list | tuple):
-        return f'give one of {", ".join(SUGGEST)} with a list, say {{"uniform": [0.0, 0.5]}}'
-    kind, values = kinds[0], entry[kinds[0]]
-    if kind == "categorical":
-        types = [wanted] if wanted else [float, int, str, bool]
-        right = all(any(fits(value, each) for each in types) for value in values)
-        if not values or not right or len(set(map(repr, values))) < len(values):
-            return f"give different choices of type {' or '.join(t.__name__ for t in types)}"
-        return None
-    number = int if kind.endswith("integer") else float
-    if wanted not in (None, float, number):
-        return f"its type is {wanted.__name__}; use {'integer or ' * (wanted is int)}categorical"
-    if len(values) != 2 or not all(fits(value, number) for value in values):
-        return f"give the bounds [low, high], each a number of type {number.__name__}"
-    if values[0] >= values[1] or (kind.startswith("log") and values[0] <= 0):
-        return "low must be below high, and on a log scale above 0"
-    return None
+def _range(entry: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    """The kind of a range, and its bounds or choices."""
+    ((kind, values),) = ((key, value) for key, value in entry.items() if key != "points")
+    return kind, values
 
 
-def _points(name: str, entry: Mapping[str, Any]) -> list[Any]:
+def _can_be_searched(entry: Any, types: Sequence[type]) -> bool:
+    """Whether an entry is a range of values of one of the types."""
+    pairs = entry.items() if isinstance(entry, Mapping) else ()
+    match [pair for pair in pairs if pair[0] != "points"]:
+        case [("categorical", [_, *_] as choices)]:
+            right = all(any(fits(choice, kind) for kind in types) for choice in choices)
+            return right and len(set(choices)) == len(choices)
+        case [(kind, [low, high])] if kind in NUMBERS and {NUMBERS[kind], float} & {*types}:
+            right = fits(low, NUMBERS[kind]) and fits(high, NUMBERS[kind])
+            return right and low < high and (low > 0 or not kind.startswith("log"))
+    return False
+
+
+def _points(name: str, entry: Mapping[str, Any]) -> Sequence[Any]:
     """The values of one hyperparameter on the grid."""
-    if "categorical" in entry:
-        return list(entry["categorical"])
-    kind = next(key for key in entry if key != "points")
-    (low, high), whole = entry[kind], kind.endswith("integer")
-    count = entry.get("points", high - low + 1 if whole else None)
+    kind, values = _range(entry)
+    whole, count = kind.endswith("integer"), entry.get("points")
+    if kind == "categorical":
+        return values
+    if whole and count is None:
+        return range(values[0], values[1] + 1)
     if type(count) is not int or not 2 <= count <= LARGEST_GRID:
-        raise ValueError(
-            f"space.{name}: a grid takes 2 to {LARGEST_GRID:,} points of a range, not {count!r}; "
-            'say {..., "points": 5}'
-        )
-    spaced = (np.geomspace if kind.startswith("log") else np.linspace)(low, high, count).tolist()
-    return sorted({round(value) for value in spaced}) if whole else spaced
+        raise ValueError(f'space.{name} has {count!r} points; a grid needs some, say "points": 5')
+    spaced = np.geomspace if kind.startswith("log") else np.linspace
+    points = spaced(values[0], values[1], count).tolist()
+    return sorted({round(point) for point in points}) if whole else points

@@ -1,56 +1,60 @@
-"""Hyperparameter search over Optuna: many trainings, each a trial, kept in a study.
+"""Hyperparameter search over Optuna: many trainings, each a trial, kept in a study that survives.
 
-    python -m intro_lm sweep SPACE.toml --study runs/sweep.db --trials 40 --workers 2
+Stopped or killed, the same call goes on, and a trial that was cut off runs again with its values.
+Several processes, and over a database several machines, share a study.
 
 Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
 whose best loss so far is above the median of the losses that the completed trials had at the same
 point, once there are five (after Golovin et al. 2017). `halving` (Li et al. 2020) lets the better
 half go on at a quarter of the steps, and again at a half; it needs the logger's `steps`.
-
-A study survives: stopped or killed, the same call goes on with it, and a trial that was cut off
-runs again with its values. Several processes, and over a database several machines, share one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
+import json
 import math
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import torch
-from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna import Study, Trial
 from optuna.samplers import RandomSampler, TPESampler
-from optuna.storages import fail_stale_trials
-from optuna.study import Study
-from optuna.trial import Trial, TrialState
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from intro_lm.checks import require_choice, require_count
-from intro_lm.search.experiment import Experiment
-from intro_lm.search.space import Space, Value, grid, require_space
-from intro_lm.search.storage import ERROR, counted, open_study
-from intro_lm.search.trials import Objective, run_trial
+from intro_lm.checks import require_choice, require_count, require_number
+from intro_lm.search.experiment import Experiment, TrialLogger, hyperparameters
+from intro_lm.search.space import Parameters, Space, grid, require_space, suggest
+from intro_lm.training import Tracker
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # it logs every trial
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # heartbeats
+
+Objective = Callable[[Parameters, TrialLogger], float]
 SAMPLERS = ("tpe", "random", "grid")
-PRUNERS: dict[str, Callable[[], BasePruner]] = {
-    "none": NopPruner,
-    "median": MedianPruner,
-    "halving": partial(SuccessiveHalvingPruner, min_resource=25, reduction_factor=2),  # percent
+PRUNERS = {
+    "none": optuna.pruners.NopPruner(),
+    "median": optuna.pruners.MedianPruner(),
+    "halving": optuna.pruners.SuccessiveHalvingPruner(25, 2),  # at 25% of the steps, at 50%
 }
-POLL_SECONDS = 0.25
+HEARTBEAT_SECONDS, SILENT_SECONDS = 3, 12  # of a trial under way; after a longer silence it is dead
+MOST_RETRIES = 5  # of a trial whose process dies, which may be the trial's own doing
 
 
 class SweepFailedError(RuntimeError):
-    """Every trial failed, or a worker died."""
+    """Every trial failed."""
 
 
 def sweep(
@@ -67,11 +71,10 @@ def sweep(
     runs: str | Path | None = None,
     progress: bool = True,
 ) -> Study:
-    """Search for the hyperparameters with the lowest loss.
+    """Search for the hyperparameters with the lowest loss: the study's `best_params`.
 
     Args:
-        objective: from hyperparameters and a logger to the loss; it hands the logger to `train`
-            as its tracker.
+        objective: from hyperparameters and a logger, the tracker of its `train`, to the loss.
         space: see `intro_lm.search.space`.
         trials: how many the study has in the end, those it holds already, pruned and failed ones
             included. A grid ends with its last point.
@@ -84,156 +87,193 @@ def sweep(
         runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
-    Returns:
-        The study; its `best_params` and `best_value` are the result.
-
     Raises:
         ValueError: an argument or an entry of the space is wrong, or the study is of another sweep.
         OSError: the study's or the runs' folder can't be written to.
-        SweepFailedError: all trials failed, or a worker died.
+        SweepFailedError: all trials failed.
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
     """
     require_count(trials=trials, workers=workers)
+    require_choice(SAMPLERS, sampler=sampler)
+    require_choice(PRUNERS, pruner=pruner)
+    require_number(at_least=0, seed=seed)
     if workers > 1 and study is None:
         raise ValueError("several workers need a study that is kept; name a file with study=")
-    settings = _settings(objective, space, sampler, pruner, seed)
+    known, described = None, getattr(objective, "__qualname__", type(objective).__name__)
+    if isinstance(objective, Experiment):
+        every, described = hyperparameters(objective.model), vars(objective)
+        known = {name: kind for name, kind in every.items() if name not in objective.fixed}
+    require_space(space, known)
     points = grid(space) if sampler == "grid" else []
     total = min(trials, len(points) or trials)
     if runs is not None:
         Path(runs).mkdir(parents=True, exist_ok=True)
-    kept = open_study(study, name, settings, PRUNERS[pruner]())
-    _queue(kept, points, total, seed)
-    with tqdm(total=total, unit=" trials", disable=not progress) as bar:
-        if workers > 1:
-            how: dict[str, Any] = {"sampler": sampler, "pruner": pruner, "seed": seed, "runs": runs}
-            call = partial(sweep, objective, space, trials=trials, study=study, name=name, **how)
-            _run_workers(call, workers, partial(_show, bar, kept))
-        while _show(bar, kept) < total and not _is_orphan():
-            _run_next(kept, total, settings, partial(run_trial, objective, space, total, runs))
-    _require_success(kept)
+    how: dict[str, Any] = {"space": space, "sampler": sampler, "pruner": pruner, "seed": seed}
+    kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
+    queued = [trial.system_attrs.get("fixed_params") for trial in counted(kept)]
+    for index in np.random.default_rng(seed).permutation(len(points))[:total]:
+        if points[index] not in queued:
+            kept.enqueue_trial(points[index])
+    run = partial(_run_trial, objective, how, total, runs)
+    same = partial(sweep, objective, trials=trials, study=study, name=name, runs=runs, **how)
+    bar = tqdm(total=total, unit=" trials", disable=not progress)
+    with bar, _helpers(same, workers):
+        _run_trials(kept, total, sampler != "grid", run, bar)
+    errors = [trial.user_attrs.get("error") for trial in counted(kept)]
+    if all(errors):
+        raise SweepFailedError(
+            f"all {len(errors)} trials failed; the first: {errors[0]}. Mend it and begin anew"
+        )
     return kept
 
 
 def training_seconds(study: Study) -> list[float]:
     """Seconds that each trial took, in the order in which they were drawn."""
-    durations = [trial.duration for trial in counted(study)]
-    return [0.0 if each is None else each.total_seconds() for each in durations]
+    return [each.duration.total_seconds() if each.duration else 0.0 for each in counted(study)]
 
 
 def best_so_far(study: Study) -> list[float]:
-    """The lowest loss after each trial, in the order in which they were drawn.
-
-    Until a trial completes it is infinite; pruned and failed trials leave it as it is.
-    """
-    losses = [
-        trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.inf
-        for trial in counted(study)
-    ]
+    """The lowest loss of the completed trials after each trial, infinite until one completes."""
+    values = [each.value if each.state == TrialState.COMPLETE else None for each in counted(study)]
+    losses = (math.inf if value is None else value for value in values)
     return list(itertools.accumulate(losses, min))
 
 
-def _settings(
-    objective: Objective, space: Space, sampler: str, pruner: str, seed: int
-) -> dict[str, Any]:
-    """What is searched and how, checked, as plain data."""
-    require_choice(SAMPLERS, sampler=sampler)
-    require_choice(PRUNERS, pruner=pruner)
-    if type(seed) is not int or seed < 0:
-        raise ValueError(f"seed is {seed!r}; it must be a whole number of at least 0")
-    known, described = None, getattr(objective, "__qualname__", type(objective).__name__)
-    if isinstance(objective, Experiment):
-        known, described = objective.known, dataclasses.asdict(objective)
-    require_space(space, known)
-    return {
-        "objective": described, "space": space, "sampler": sampler, "pruner": pruner, "seed": seed,
-    }  # fmt: skip
+def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) -> Study:
+    """Open a study, or begin it; refuse one that was begun with other settings."""
+    storage = _storage(str(address)) if address else None
+    study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+    study.pruner = PRUNERS[settings["pruner"]]
+    trials = study.get_trials(deepcopy=False)
+    if not trials:
+        study.set_user_attr("settings", settings)
+    begun = study.user_attrs.get("settings", {})
+    for key, value in settings.items():
+        if begun.get(key) != value:
+            raise ValueError(
+                f"the study {name!r} was begun with {key} = {begun.get(key)!r}, not {value!r}; "
+                "choose another file or name for another sweep"
+            )
+    if storage and multiprocessing.parent_process() is None:
+        for trial in trials:
+            if trial.state == TrialState.RUNNING:  # it may have died before its first heartbeat
+                storage.record_heartbeat(trial._trial_id)
+    return study
 
 
-def _queue(study: Study, points: Sequence[Mapping[str, Value]], total: int, seed: int) -> None:
-    """Queue a grid's points that are neither done nor queued, in an order drawn by the seed."""
-    known = [trial.system_attrs.get("fixed_params") for trial in counted(study)]
-    for index in np.random.default_rng(seed).permutation(len(points))[:total]:
-        if points[index] not in known:
-            study.enqueue_trial(dict(points[index]))
+def _storage(address: str) -> RDBStorage:
+    if "://" not in address:
+        Path(address).parent.mkdir(parents=True, exist_ok=True)
+        address = f"sqlite:///{address}"
+    patience = {"timeout": 60} if address.startswith("sqlite") else {}  # for the others' writes
+    try:
+        return RDBStorage(
+            address,
+            engine_kwargs={"connect_args": patience},
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=SILENT_SECONDS,
+            heartbeat_stale_trial_callback=_retry,
+        )
+    except (SQLAlchemyError, ImportError) as error:
+        shown = address.rpartition("@")[2]  # without a password
+        raise ValueError(
+            f"{shown} can't be opened as a study ({type(error).__name__}); give a new file, or a "
+            "URL such as sqlite:///runs/sweep.db"
+        ) from error
 
 
-def _run_next(
-    study: Study, total: int, settings: Mapping[str, Any], run: Callable[[int, Trial], float]
+def counted(study: Study) -> list[FrozenTrial]:
+    """The trials that count. One that was cut off failed without a note of its error."""
+    trials = study.get_trials(deepcopy=False)
+    return [each for each in trials if each.state != TrialState.FAIL or "error" in each.user_attrs]
+
+
+def _retry(study: Study, trial: FrozenTrial) -> None:
+    """Have a trial that was cut off run again with its values; without any, another is drawn."""
+    if trial.params or "fixed_params" in trial.system_attrs:
+        RetryHeartbeatStaleTrialCallback(MOST_RETRIES)(study, trial)
+
+
+def _run_trials(
+    study: Study, total: int, draws: bool, run: Callable[[Trial], float], bar: tqdm
 ) -> None:
-    """Run a trial that waits or hasn't been drawn yet; if there is none, wait for the others."""
-    fail_stale_trials(study)  # of processes that died; they run again
-    number = len(study.get_trials(deepcopy=False))
-    trials = counted(study)
-    waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
-    if not waiting and (len(trials) >= total or settings["sampler"] == "grid"):
-        time.sleep(POLL_SECONDS)
-        return
+    """Run trials that wait or are drawn, until `total` are finished."""
+    parent = multiprocessing.parent_process()  # a helper ends with it
+    while parent is None or parent.is_alive():
+        fail_stale_trials(study)  # of processes that died; they run again
+        trials = counted(study)
+        finished = sum(trial.state.is_finished() for trial in trials)
+        bar.set_postfix(best=min(best_so_far(study), default=math.inf), refresh=False)
+        bar.update(finished - bar.n)
+        if finished >= total:
+            return
+        waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
+        if waiting or (draws and len(trials) < total):
+            # Whatever its settings make PyTorch raise ends the trial, not the study. On SQLite two
+            # processes may take the same waiting trial; the second to end can't store its loss.
+            with suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
+                study.optimize(run, n_trials=1, catch=(Exception,))
+        else:
+            time.sleep(0.25)  # other processes run the last ones
+
+
+def _run_trial(
+    objective: Objective, how: Mapping[str, Any], total: int, runs: str | Path | None, trial: Trial
+) -> float:
+    """Draw hyperparameters, train with them and return the loss."""
+    study = trial.study
+    if [each.number for each in counted(study)].index(trial.number) >= total:
+        raise RuntimeError("another process drew the last trial")  # no note, so it won't count
     # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
     # another drew, and random search draws the same whatever is pruned.
-    entropy = np.random.SeedSequence([settings["seed"], number])
-    seed = int(entropy.generate_state(1)[0])
+    seed = int(np.random.SeedSequence([how["seed"], trial.number]).generate_state(1)[0])
     study.sampler = RandomSampler(seed)
-    if settings["sampler"] == "tpe":
+    if how["sampler"] == "tpe":
         study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
-    # Whatever its settings make PyTorch raise ends the trial, not the study.
-    study.optimize(partial(run, number), n_trials=1, catch=(Exception,))
-
-
-def _require_success(study: Study) -> None:
-    errors = [trial.user_attrs.get(ERROR) for trial in counted(study)]
-    if all(errors):
-        raise SweepFailedError(
-            f"all {len(errors)} trials failed; the first one: {errors[0]}. Once that is mended, "
-            "begin another study"
-        )
-
-
-def _show(bar: tqdm, study: Study) -> int:
-    """Bring the progress bar up to date; how many trials are finished."""
-    finished = sum(trial.state.is_finished() for trial in counted(study))
-    bar.set_postfix(best=f"{min(best_so_far(study), default=math.inf):.4f}", refresh=False)
-    bar.update(finished - bar.n)
-    return finished
-
-
-def _run_workers(call: Callable[[], Study], workers: int, update: Callable[[], object]) -> None:
-    """Run the same sweep in several processes until no trial is left."""
-    spawn = multiprocessing.get_context("spawn")
-    threads = max(1, torch.get_num_threads() // workers)
-    processes = [spawn.Process(target=_work, args=(call, threads)) for _ in range(workers)]
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: we stop the workers
-    for process in processes:
-        process.start()
-    signal.signal(signal.SIGINT, handler)
+    logger = TrialLogger(trial)
     try:
-        while any(p.is_alive() for p in processes) and not any(p.exitcode for p in processes):
-            time.sleep(POLL_SECONDS)
-            update()
-        died = [process.exitcode for process in processes if process.exitcode]
+        parameters = suggest(trial, how["space"])
+        if runs is not None:
+            logger.tracker = Tracker(Path(runs) / f"trial-{trial.number:03d}")
+            logger.tracker.hyperparameters(parameters)
+        loss = objective(parameters, logger)
+        if not math.isfinite(loss):
+            raise ArithmeticError(f"the objective returned the loss {loss}")
+        return loss
+    except KeyboardInterrupt:
+        _retry(study, study.get_trials()[trial.number])
+        raise
+    except Exception as error:
+        if not isinstance(error, optuna.TrialPruned):
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+        raise
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(timeout=5)  # seconds to queue its trial again
-            process.kill()
-            process.join()
-    if died:
-        raise SweepFailedError(
-            f"{len(died)} of {workers} workers died (exit code {died[0]}); no finished trial is "
-            "lost, and the same call goes on. If they die at once, look at the errors above; an "
-            "objective that is defined in a notebook can't be sent to other processes"
-        )
+        if logger.tracker is not None:
+            logger.tracker.close()
 
 
-def _work(call: Callable[..., Study], threads: int) -> None:
-    """What a worker process does."""
+@contextmanager
+def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
+    """Let other processes run the same sweep meanwhile, one fewer than there are workers."""
+    threads = torch.get_num_threads()
+    each = max(1, threads // workers)
+    spawn = multiprocessing.get_context("spawn")
+    helpers = [spawn.Process(target=_help, args=(same, each)) for _ in range(workers - 1)]
+    for helper in helpers:
+        helper.start()
+    torch.set_num_threads(each)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        for helper in helpers:
+            helper.terminate()
+            helper.join()
+
+
+def _help(same: Callable[..., Study], threads: int) -> None:
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the trial will run again
-    with suppress(KeyboardInterrupt, SweepFailedError):  # which the parent sees too
-        call(progress=False)
-
-
-def _is_orphan() -> bool:
-    # A worker whose parent has died.
-    parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others,
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # and their trials will run again
+    with suppress(KeyboardInterrupt, SweepFailedError):
+        same(progress=False)

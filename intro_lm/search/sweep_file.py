@@ -1,21 +1,4 @@
-"""A sweep as a TOML file, for `python -m intro_lm sweep`.
-
-    dataset = "names"
-    model = "mlp"          # or another of intro_lm.models.MODELS, such as lstm
-    sampler = "tpe"        # or random, grid
-    pruner = "median"      # or none, halving
-    seed = 0
-
-    [fixed]
-    steps = 500
-
-    [space]
-    learning_rate = { log-uniform = [0.001, 0.1] }
-    hidden_size = { integer = [50, 400] }
-    context_length = { categorical = [3, 5, 8] }
-
-Only `[space]` must be there.
-"""
+"""A sweep as a TOML file, for `python -m intro_lm sweep`; docs/command-line.md shows one."""
 
 from __future__ import annotations
 
@@ -44,22 +27,15 @@ class SweepFile:
 
 
 def read_sweep(path: str | Path) -> SweepFile:
-    """Read a sweep's file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it isn't TOML, or an entry is unknown or of the wrong type.
-    """
+    """Read a sweep's file; a `ValueError` says what is wrong with it."""
     try:
         entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
-    for key, value in entries.items():
+    for key, value in {"space": None, **entries}.items():
         if type(value) is not KEYS.get(key):
             known = ", ".join(f"{name} ({kind.__name__})" for name, kind in KEYS.items())
-            raise ValueError(f"{path}: there is no {key} = {value!r}; there are {known}")
-    if "space" not in entries:
-        raise ValueError(f"{path} has no [space]; name at least one hyperparameter to search there")
+            raise ValueError(f"{path}: {key} is {value!r}; a sweep's file has {known}")
     search = {key: entries.pop(key) for key in ("space", "sampler", "pruner") if key in entries}
     experiment = Experiment(**entries)
     return SweepFile(experiment, seed=experiment.seed, **search)

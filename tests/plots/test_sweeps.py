@@ -17,14 +17,14 @@ def test_importing_the_figures_leaves_optuna_alone():
 
 
 def test_each_sampler_has_a_colour_and_a_marker_of_its_own():
-    colours, markers = plots.SAMPLER_COLOURS, plots.SAMPLER_MARKERS
+    colours, markers = plots.SAMPLER_COLOURS, plots.sweeps.SAMPLER_MARKERS
     assert colours.keys() == markers.keys()
     assert len(set(colours.values())) == len(set(markers.values())) == len(markers)
 
 
 def test_the_best_so_far_never_rises_and_has_its_median_and_its_band(axes):
     repeats = {"random": [[3.0, 4.0, 1.0], [5.0, 2.0, 2.5], [4.0, 3.5, 3.0]]}
-    plots.best_so_far(repeats, "finding", axes)
+    plots.best_so_far(repeats, "finding")
     (line,) = axes.lines
     assert line.get_xydata().tolist() == [[1, 4], [2, 3], [3, 2]]
     (band,) = axes.collections
@@ -34,18 +34,18 @@ def test_the_best_so_far_never_rises_and_has_its_median_and_its_band(axes):
 
 
 def test_a_trial_without_a_loss_leaves_the_best_as_it_was(axes):
-    plots.best_so_far({"grid": [[math.nan, 2.0, math.nan, 1.0]]}, "finding", axes)
+    plots.best_so_far({"grid": [[math.nan, 2.0, math.nan, 1.0]]}, "finding")
     assert axes.lines[0].get_ydata().tolist() == [math.inf, 2, 2, 1]
 
 
 def test_a_first_loss_that_blew_up_does_not_stretch_the_axis(axes):
     losses = [900.0, *(3.0 - 0.05 * n for n in range(19))]
-    plots.best_so_far({"TPE": [losses]}, "finding", axes)
+    plots.best_so_far({"TPE": [losses]}, "finding")
     assert axes.get_ylim()[1] < 5
 
 
 def test_seed_noise_has_the_lowest_mean_on_top_with_its_deviation(axes):
-    plots.seed_noise({"baseline": [2.2, 2.4], "chosen": [2.0, 2.1, 2.2]}, "finding", axes)
+    plots.seed_noise({"baseline": [2.2, 2.4], "chosen": [2.0, 2.1, 2.2]}, "finding")
     assert [text.get_text() for text in axes.get_yticklabels()] == ["baseline", "chosen"]
     strips = [line for line in axes.lines if line.get_marker() == "o"]
     assert [line.get_xdata().tolist() for line in strips] == [[2.2, 2.4], [2.0, 2.1, 2.2]]

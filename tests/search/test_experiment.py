@@ -94,18 +94,17 @@ def test_hyperparameters_are_the_models_the_settings_and_the_batch_size():
     recurrent = hyperparameters("lstm")
     assert {"layers": int, "dropout": float, **shared}.items() <= recurrent.items()
     assert not {"seed", "cell", "generator", "vocabulary_size"} & recurrent.keys()
-    assert "steps" not in Experiment(fixed=SMALL).known
 
 
 @pytest.mark.parametrize(
     ("fixed", "message"),
     [
         ({"hiden_size": 3}, "hiden_size is not a hyperparameter; there are batch_size"),
-        ({"hidden_size": 3.0}, r"hidden_size is 3\.0; its type is int"),
+        ({"hidden_size": 3.0}, "hidden_size is 3.0; it must be a whole number"),
         ({"hidden_size": 0}, "hidden_size is 0"),
-        ({"steps": True}, "steps is True; its type is int"),
+        ({"steps": True}, "steps is True; it must be a whole number"),
         ({"steps": 0}, "steps is 0"),
-        ({"optimizer": 1}, "optimizer is 1; its type is str"),
+        ({"optimizer": 1}, "optimizer is 1; use one of"),
         ({"optimizer": "adam"}, "optimizer is 'adam'"),
     ],
 )

@@ -41,9 +41,9 @@ def test_only_the_space_must_be_there(tmp_path):
     ("text", "message"),
     [
         ("space = ", "is not a TOML file"),
-        ("dataset = 'names'", r"has no \[space\]"),
-        ("sampeler = 'tpe'\n[space]", "there is no sampeler = 'tpe'; there are dataset"),
-        ("seed = 'four'\n[space]", r"there is no seed = 'four'; .* seed \(int\)"),
+        ("dataset = 'names'", r"space is None; .* space \(dict\)"),
+        ("sampeler = 'tpe'\n[space]", "sampeler is 'tpe'; a sweep's file has dataset"),
+        ("seed = 'four'\n[space]", r"seed is 'four'; .* seed \(int\)"),
         ("[fixed]\nstps = 3\n[space]", "stps is not a hyperparameter"),
     ],
 )
