@@ -9,14 +9,6 @@ from intro_lm import data
 from intro_lm.models import MLP
 from tools.serve_hub import HubServer, serving
 
-try:
-    from hypothesis import settings
-except ImportError:  # of requirements-dev.txt; tests that need it are skipped
-    pass
-else:  # a busy machine must not fail a property for being slow
-    settings.register_profile("patient", deadline=None)
-    settings.load_profile("patient")
-
 
 @pytest.fixture(scope="session")
 def some_names() -> list[str]:

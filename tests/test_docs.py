@@ -24,9 +24,10 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SPOKEN = {  # how long a notebook's head says that it takes
     "about ten seconds": 10,
     "about a minute": 60,
-    "about a minute and three quarters": 105,
-    "two and a half minutes": 150,
-    "about four minutes": 240,
+    "about two minutes": 120,
+    "about five minutes": 300,
+    "about six minutes": 360,
+    "about ten minutes": 600,
 }
 TAKES = re.compile(r"\*\*It takes\*\* ([a-z ]+?)(?: to run and| on two cores).*?([\d.]+) GB")
 

@@ -44,7 +44,7 @@ def test_everything_that_is_required_is_among_the_constraints():
 
 def test_what_the_package_depends_on_is_what_the_requirements_pin():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    named = project["dependencies"] + project["optional-dependencies"]["review"]
+    named = project["dependencies"] + project["optional-dependencies"]["course"]
     names = {re.split("[>=]", one)[0].lower() for one in named}
     assert names <= {name.lower() for name in pins("requirements.txt")}
 
