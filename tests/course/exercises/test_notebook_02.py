@@ -146,8 +146,9 @@ def vocabulary_of_training(path, column):
 
 
 def blank_kept(path, column):
-    texts = dict.fromkeys(" ".join(text.split()) for text in read(path, column))
-    return with_vocabulary(data.split(list(texts), keep_repeats=True))
+    corpus, _ = by_hand(path, column)
+    corpus["train"] = corpus["train"].add_item({"text": ""})
+    return with_vocabulary(corpus)
 
 
 def column_kept_its_name(path, column):
