@@ -268,6 +268,9 @@ def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
         torch.set_num_threads(threads)
         for helper in helpers:
             helper.terminate()
+        for helper in helpers:
+            helper.join(5)  # to have its trial run again
+            helper.kill()
             helper.join()
 
 

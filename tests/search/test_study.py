@@ -321,7 +321,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(tmp_path, command):
     process = command(steps=200, trials=12, workers=2)
     wait_for(tmp_path / "s.db", 3, process)
     process.send_signal(signal.SIGINT)  # to the parent alone, as an IDE's stop button does
-    shown = process.communicate(timeout=60)[1]
+    shown = process.communicate(timeout=180)[1]  # it may wait for the database
     assert process.returncode == 130
     assert shown.endswith("stopped; the same command goes on\n")
     assert "Traceback" not in shown
