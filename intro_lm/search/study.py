@@ -267,16 +267,12 @@ def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         for helper in helpers:
-            helper.terminate()
-        for helper in helpers:
-            helper.join(5)  # to have its trial run again
-            helper.kill()
+            helper.kill()  # after Ctrl-C its trial is cut off, and will run again
             helper.join()
 
 
 def _help(same: Callable[..., Study], threads: int) -> None:
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others,
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # and their trials will run again
-    with suppress(KeyboardInterrupt, SweepFailedError):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others
+    with suppress(SweepFailedError):
         same(progress=False)
