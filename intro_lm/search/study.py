@@ -16,6 +16,7 @@ import json
 import math
 import multiprocessing
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -274,5 +275,6 @@ def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
 def _help(same: Callable[..., Study], threads: int) -> None:
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed process leaves behind
     with suppress(SweepFailedError):
         same(progress=False)
