@@ -45,12 +45,12 @@ def run(options: argparse.Namespace) -> int:
             rows = data.few_labels(rows, options.per_class, settings.seed)
         size = options.batch_size if training else 256
         batches[split] = data.labelled_batches(
-            vocabulary, rows, size, True, settings.seed, options.max_length, name=split
+            vocabulary, rows, size, seed=settings.seed, max_length=options.max_length, name=split
         )
-    print(f"{len(batches['train'].labels)} texts of {len(classes)} classes")
+    print(f"{len(batches['train'].starts) - 1} texts of {len(classes)} classes")
 
     def test() -> dict[str, Any]:
-        scores = score(predict(model, batches["test"]), batches["test"].labels)
+        scores = score(predict(model, batches["test"]), torch.tensor(corpus["test"]["label"][:]))
         print(f"test: {scores.summary(classes)}")
         # A class without texts in the test split has no recall, and JSON has no NaN.
         recall = [None if math.isnan(each) else each for each in scores.recall]

@@ -11,7 +11,7 @@ import torch
 from sklearn import metrics
 from torch import Tensor, nn
 
-from intro_lm.data import LabelledBatches
+from intro_lm.data import PaddedBatches
 from intro_lm.models.language_model import inference
 
 
@@ -44,14 +44,14 @@ class Bin:
     accuracy: float
 
 
-def predict(model: nn.Module, batches: LabelledBatches) -> Tensor:
+def predict(model: nn.Module, batches: PaddedBatches) -> Tensor:
     """The probability of each class for each text, (N, C) on the CPU in the order of the labels.
 
     `model` gives logits (B, C) for token ids (B, T).
     """
     # Shuffled batches hold texts of similar length, so they need little padding. In place of the
     # labels each batch gives the indices of its texts, to restore their order.
-    indices = torch.arange(len(batches.labels))
+    indices = torch.arange(len(batches.starts) - 1)
     found = []
     with inference(model) as device:
         for inputs, rows in replace(batches, shuffle=True, labels=indices).to(device).epoch(0):

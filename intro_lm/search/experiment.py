@@ -151,7 +151,7 @@ def _batches(dataset: str, part: str, context_length: int | None) -> WindowBatch
     shuffle = part == "train"
     factor = 1 if shuffle else 8  # more fit into memory without gradients
     if context_length is None:
-        return PaddedBatches.from_texts(vocabulary, texts[part], factor * TEXTS, shuffle)
+        return PaddedBatches.from_texts(vocabulary, texts[part], factor * TEXTS, shuffle=shuffle)
     windows = context_windows(vocabulary, texts[part], context_length)
     return WindowBatches(*windows, factor * WINDOWS, shuffle)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from intro_lm.data import LabelledBatches
+from intro_lm.data import PaddedBatches
 from intro_lm.evaluation.classification import confusion, predict, reliability, score
 from intro_lm.models import TextClassifier
 
@@ -61,7 +61,7 @@ def test_the_calibration_error_is_the_mean_gap_of_accuracy_and_confidence():
 def test_predictions_are_in_the_order_of_the_texts(vocabulary, some_names, shuffle):
     texts = some_names[:50]
     model = TextClassifier(len(vocabulary), classes=3, hidden_size=8, dropout=0.5)
-    batches = LabelledBatches.from_texts(vocabulary, texts, [0] * 50, 16, shuffle=shuffle)
+    batches = PaddedBatches.from_texts(vocabulary, texts, 16, labels=[0] * 50, shuffle=shuffle)
     found = predict(model, batches)
     assert model.training
     model.eval()
@@ -72,7 +72,7 @@ def test_predictions_are_in_the_order_of_the_texts(vocabulary, some_names, shuff
 
 def test_predicting_pads_little_however_the_texts_are_mixed(vocabulary):
     texts = ["an" * (1 + 50 * (number % 10 == 3)) for number in range(200)]
-    batches = LabelledBatches.from_texts(vocabulary, texts, [0] * 200, 20, shuffle=False)
+    batches = PaddedBatches.from_texts(vocabulary, texts, 20, labels=[0] * 200, shuffle=False)
     model, read = TextClassifier(len(vocabulary), classes=2, hidden_size=4), []
     model.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].numel()))
     predict(model, batches)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from intro_lm import data
-from intro_lm.data import LabelledBatches, PaddedBatches, Vocabulary
+from intro_lm.data import PaddedBatches, Vocabulary
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.models.classifier import concat_pooling, reverse, text_lengths
 from intro_lm.models.language_model import BOUNDARY
@@ -26,8 +26,8 @@ def language_model(seed: int = 0, **options) -> RecurrentLM:
 
 
 def rows(texts: list[str]) -> Tensor:
-    """The texts as `LabelledBatches` pads them."""
-    batches = LabelledBatches.from_texts(LETTERS, texts, [0] * len(texts), 64, shuffle=False)
+    """The texts as `PaddedBatches` pads them."""
+    batches = PaddedBatches.from_texts(LETTERS, texts, 64, labels=[0] * len(texts), shuffle=False)
     ((inputs, _),) = batches.epoch(0)
     return inputs
 

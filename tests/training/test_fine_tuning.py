@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from intro_lm.data import LabelledBatches
+from intro_lm.data import PaddedBatches
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.training import (
     CheckpointError,
@@ -29,7 +29,7 @@ RECIPE = FineTuning(stage=0.2, rate_decay=2.0)
 def batches(vocabulary, some_names):
     texts = some_names[:90]
     labels = [len(text) % 3 for text in texts]
-    return LabelledBatches.from_texts(vocabulary, texts, labels, batch_size=16)
+    return PaddedBatches.from_texts(vocabulary, texts, 16, labels=labels)
 
 
 @pytest.fixture

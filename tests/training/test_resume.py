@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from intro_lm.data import LabelledBatches, PaddedBatches, StreamBatches
+from intro_lm.data import PaddedBatches, StreamBatches
 from intro_lm.models import RecurrentLM, TextClassifier
 from intro_lm.training import NonFiniteLossError, TrainingSettings, load_weights, train
 from tests.training.conftest import LossThat, dies, same
@@ -57,7 +57,7 @@ def test_labelled_texts(some_names, vocabulary, tmp_path):
         return TextClassifier(len(vocabulary), 2, generator=torch.Generator())
 
     labels = [int(name[-1] in "aeiou") for name in some_names[:200]]
-    batches = LabelledBatches.from_texts(vocabulary, some_names[:200], labels)
+    batches = PaddedBatches.from_texts(vocabulary, some_names[:200], labels=labels)
     stopped_and_resumed(build, batches, SHORT, tmp_path, at=27)
 
 

@@ -10,7 +10,6 @@ import torch
 from intro_lm.data import (
     BOUNDARY,
     IGNORED,
-    LabelledBatches,
     PaddedBatches,
     StreamBatches,
     Vocabulary,
@@ -31,7 +30,7 @@ def batches_of(kind, texts, vocabulary=LETTERS, **options):
         return PaddedBatches.from_texts(vocabulary, texts, **options)
     if kind == "labelled":
         labels = [len(text) % 3 for text in texts]
-        return LabelledBatches.from_texts(vocabulary, texts, labels, **options)
+        return PaddedBatches.from_texts(vocabulary, texts, labels=labels, **options)
     return StreamBatches.from_texts(vocabulary, texts, length=4, **options)
 
 
@@ -84,8 +83,8 @@ def test_a_stream_holds_each_token_once_an_epoch(batch_size, length, shuffle):
 @pytest.mark.parametrize("longest", [None, 1, 4])
 def test_labelled_rows_keep_their_label_and_end_in_a_boundary(shuffle, longest):
     labels = [index % 4 for index in range(len(TEXTS))]
-    batches = LabelledBatches.from_texts(
-        LETTERS, TEXTS, labels, batch_size=3, shuffle=shuffle, max_length=longest
+    batches = PaddedBatches.from_texts(
+        LETTERS, TEXTS, labels=labels, batch_size=3, shuffle=shuffle, max_length=longest
     )
     found = []
     for inputs, targets in batches.epoch(1):
@@ -173,7 +172,7 @@ def test_what_makes_no_batch_is_refused():
     with pytest.raises(ValueError, match="length is 0"):
         StreamBatches.from_texts(LETTERS, ["a"], length=0)
     with pytest.raises(ValueError, match="max_length is -3"):
-        LabelledBatches.from_texts(LETTERS, ["a"], [0], max_length=-3)
+        PaddedBatches.from_texts(LETTERS, ["a"], max_length=-3)
     for kind in ("padded", "labelled", "streams"):
         with pytest.raises(ValueError, match=r"batch_size is 2\.5"):
             batches_of(kind, ["a"], batch_size=2.5)
@@ -191,4 +190,22 @@ def test_what_makes_no_batch_is_refused():
 )
 def test_labels_that_are_not_class_ids_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
-        LabelledBatches.from_texts(LETTERS, ["a", "b", "c"], labels)
+        PaddedBatches.from_texts(LETTERS, ["a", "b", "c"], labels=labels)
+
+
+def test_a_text_much_longer_than_the_others_is_named_before_any_batch_is_made():
+    texts = ["abc"] * 2000 + ["c" * 200_000]
+    for labels in (None, [0] * 2001):
+        with pytest.raises(
+            ValueError, match=r"text 2000 has 200,000 tokens.* of 32 texts; .*--max"
+        ):
+            PaddedBatches.from_texts(LETTERS, texts, labels=labels)
+    cut = PaddedBatches.from_texts(LETTERS, texts, max_length=50)
+    assert max(inputs.shape[1] for inputs, _ in cut.epoch(0)) == 51
+    assert len(PaddedBatches.from_texts(LETTERS, texts, batch_size=1)) == 2001
+
+
+def test_a_text_that_is_read_in_part_is_not_said_to_end_there():
+    ((inputs, targets),) = PaddedBatches.from_texts(LETTERS, ["abca", "b"], max_length=2).epoch(0)
+    rows = sorted(zip(inputs.tolist(), targets.tolist(), strict=True))
+    assert rows == [([0, 1, 2], [1, 2, 3]), ([0, 2, 0], [2, 0, IGNORED])]
