@@ -30,15 +30,14 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
         ValueError: the file is not what its ending says, has no such column, or as `split`.
     """
     path = Path(path)
-    if path.suffix not in READERS:
+    read = READERS.get(path.suffix.lower())
+    if read is None:
         raise ValueError(f"{path.name} must end in one of {', '.join(READERS)}")
+    wanted = [text] if label is None else [text, label]
     try:
-        columns = READERS[path.suffix](path)
-        for column in (text, label):
-            if column is not None and column not in columns:
-                raise ValueError(f"no column {column!r}; it has {', '.join(columns)}")
+        columns = read(path, wanted)
         return split(columns[text], labels=None if label is None else columns[label])
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:  # pyarrow's are both
         raise ValueError(f"{path.name}: {error}") from None
 
 
@@ -68,36 +67,68 @@ def articles(lines: Iterable[str]) -> Iterator[str]:
     return (re.sub(r"^\s*\n", "", article) for article in titles if article.strip())
 
 
-def _read_csv(path: Path) -> Columns:
+def _require_columns(wanted: list[str], names: list[str]) -> None:
+    """Refuse a table that lacks a wanted column, or has two of its name."""
+    for name in wanted:
+        if names.count(name) != 1:
+            count = "two columns" if name in names else "no column"
+            raise ValueError(f"{count} {name!r}; it has {', '.join(names)}")
+
+
+def _read_txt(path: Path, wanted: list[str]) -> Columns:
+    _require_columns(wanted, ["text"])
+    return {"text": read_lines(path)}
+
+
+def _read_csv(path: Path, wanted: list[str]) -> Columns:
     csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    header, *rows = [row for row in reader if row] or [[]]
-    for number, row in enumerate(rows):
-        if len(row) != len(header):
-            raise ValueError(
-                f"row {number} has {len(row)} fields and the header {len(header)}; put a text with "
-                "commas or line ends between double quotes"
-            )
-    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
+    lines = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    header = next(lines, [])
+    _require_columns(wanted, header)
+    rows = []
+    first = lines.line_num + 1  # of the row that is read next, which may go over several lines
+    try:
+        for row in lines:
+            if row and len(row) != len(header):
+                raise csv.Error(f"{len(row)} fields, and the header {len(header)}")
+            # A quote that is closed many rows later: the lines of its text are rows themselves.
+            lines_of_texts = [field.split("\n")[1:-1] for field in row if field.count("\n") > 10]
+            for inner in lines_of_texts if len(header) > 1 else []:
+                if all(len(fields) == len(header) for fields in csv.reader(inner)):
+                    raise csv.Error(f"a text of {len(inner) + 2} lines, each like a row")
+            rows += [row] if row else []
+            first = lines.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"the row that begins in line {first} has {error}; close every double quote, and put "
+            "a text with commas or line ends between two of them"
+        ) from None
+    return {name: [row[header.index(name)] for row in rows] for name in wanted}
 
 
-def _read_jsonl(path: Path) -> Columns:
+def _read_jsonl(path: Path, wanted: list[str]) -> Columns:
+    def one_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _require_columns([name for name in wanted if name in dict(pairs)], [n for n, _ in pairs])
+        return dict(pairs)
+
     rows = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(dict(json.loads(line)))
+                rows.append(dict(json.loads(line, object_pairs_hook=one_of_each)))
             except (ValueError, TypeError) as error:
                 raise ValueError(f"line {number} is not a JSON object ({error})") from None
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    _require_columns(wanted, list(dict.fromkeys(name for row in rows for name in row)))
+    return {name: [row.get(name) for row in rows] for name in wanted}
 
 
-def _read_parquet(path: Path) -> Columns:
+def _read_parquet(path: Path, wanted: list[str]) -> Columns:
     from datasets import ClassLabel, Features
     from pyarrow import parquet
 
-    table = parquet.read_table(path)
+    file = parquet.ParquetFile(path)
+    _require_columns(wanted, file.schema_arrow.names)
+    table = file.read(wanted)
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):
@@ -106,8 +137,8 @@ def _read_parquet(path: Path) -> Columns:
     return columns
 
 
-READERS: dict[str, Callable[[Path], Columns]] = {
-    ".txt": lambda path: {"text": read_lines(path)},
+READERS: dict[str, Callable[[Path, list[str]], Columns]] = {
+    ".txt": _read_txt,
     ".csv": _read_csv,
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from intro_lm.checks import require_count
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import Dataset, DatasetDict, Features
+    from pandas import DataFrame
 
 SPLIT_SEED = 42  # the seed of the makemore lectures, so that the same list gives the same splits
 SPLITS = ("train", "validation", "test")
+MIXED = "the labels must be all strings or all whole numbers"
 
 
 def split(
@@ -27,16 +28,14 @@ def split(
 
     Blank texts are left out, and a repeated text is kept once, since in two splits it would be
     tested on what it was trained on. With labels, texts that have two of them are left out too,
-    and what is lost is printed.
+    and what is lost is printed. Too few texts, or a label that is missing or not in the training
+    split, are a `ValueError`.
 
     Args:
         seed: which shuffle.
         labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
             names are the sorted labels.
         keep_repeats: to compare with numbers of others; the splits then leak.
-
-    Raises:
-        ValueError: there are too few texts, or a label is missing or not in the training split.
     """
     from datasets import Dataset
 
@@ -44,9 +43,7 @@ def split(
     try:
         rows = Dataset.from_dict(columns)
     except (TypeError, ValueError) as error:  # pyarrow's, of mixed types and of half characters
-        raise ValueError(
-            f"each text must be a string, the labels all strings or all whole numbers: {error}"
-        ) from None
+        raise ValueError(f"each text must be a string, {MIXED}: {error}") from None
     return arrange({"train": rows}, seed, keep_repeats)
 
 
@@ -80,34 +77,32 @@ def arrange(
         parts = {"train": next(iter(parts.values()))}
     elif "train" not in parts:
         raise ValueError(f"the splits are {', '.join(parts)}: none of them is called 'train'")
-    parts = _with_classes(parts)
     further = [name for name in parts if name not in SPLITS]
     missing = [name for name in SPLITS if name not in parts]
+    frames, features = _frames(parts)
     seen: set[str] = set()
-    kept = {}
     for name in ("test", "validation", "train", *further):
-        if name in parts:
+        if name in frames:
             where = "" if single else f"{name}: "
-            kept[name] = _distinct(parts[name], seen, keep_repeats or name == "test", where)
-    count = sum(map(len, kept.values()))
+            frames[name] = _distinct(frames[name], seen, keep_repeats or name == "test", where)
+    count, train = sum(map(len, frames.values())), frames["train"]
+    rows = list(range(len(train)))
+    random.Random(seed).shuffle(rows)
+    for name, kept in zip(reversed(missing), (0.9, 0.8), strict=False):
+        cut = int(kept * len(train))
+        frames[name], rows = train.iloc[rows[cut:]], rows[:cut]
     if missing:
-        shuffled = list(kept["train"])
-        random.Random(seed).shuffle(shuffled)
-        first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-        if len(missing) == 2:
-            kept |= {"train": shuffled[:first], "validation": shuffled[first:second]}
-            kept["test"] = shuffled[second:]
-        else:
-            tenth = len(shuffled) // 10
-            kept |= {missing[0]: shuffled[:tenth], "train": sorted(shuffled[tenth:])}
-    if not all(kept.values()):
+        frames["train"] = train.iloc[rows]
+    if not all(map(len, frames.values())):
         raise ValueError(f"the corpus has {count} texts, too few to split; give at least 10")
-    parts = parts | dict.fromkeys(missing, parts["train"])
-    _check_labels(parts, kept)
-    corpus = DatasetDict()
-    for name in (*SPLITS, *further):  # a copy, since reading the rows of a view is slow
-        corpus[name] = Dataset(parts[name].data.table.take(kept[name]))
-    return corpus
+    if "label" in features:
+        _check_labels(frames, features["label"].names)
+    return DatasetDict(
+        {
+            name: Dataset.from_pandas(frames[name], features, preserve_index=False)
+            for name in (*SPLITS, *further)
+        }
+    )
 
 
 def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
@@ -156,60 +151,62 @@ def few_labels(rows: Dataset, per_class: int, seed: int = 0) -> Dataset:
     return rows.select(sorted(kept))
 
 
-def _distinct(rows: Dataset, seen: set[str], keep_repeats: bool, where: str) -> list[int]:
+def _frames(parts: dict[str, Dataset]) -> tuple[dict[str, DataFrame], Features]:
+    """The rows of each split, their labels as class ids, and the features they will have."""
+    from datasets import ClassLabel, Features, Value
+
+    for rows in parts.values():
+        if rows.features["text"].dtype not in ("string", "large_string", "null"):
+            found = rows.features["text"]
+            raise ValueError(f"the column of texts is {found}, not text; name another")
+    frames = {name: rows.to_pandas() for name, rows in parts.items()}
+    columns = {"text": Value("string")}
+    if "label" in parts["train"].features:
+        kinds = [rows.features["label"] for rows in parts.values()]
+        if any(isinstance(kind, ClassLabel) for kind in kinds):
+            if kinds.count(kinds[0]) < len(kinds):
+                raise ValueError(f"the splits differ in their classes: {kinds}; load without label")
+            columns["label"] = kinds[0]
+        else:
+            labels = {name: rows["label"][:] for name, rows in parts.items()}
+            names = {label for found in labels.values() for label in found} - {None, ""}
+            if {type(name) for name in names} not in ({str}, {int}, {bool}):
+                raise ValueError(f"{MIXED}; they are of the types {list(map(str, kinds))}")
+            ids = {name: number for number, name in enumerate(sorted(names))}
+            for name, found in labels.items():
+                frames[name]["label"] = [ids.get(label) for label in found]
+            columns["label"] = ClassLabel(names=[str(name) for name in ids])
+    return frames, Features(columns)
+
+
+def _distinct(frame: DataFrame, seen: set[str], keep_repeats: bool, where: str) -> DataFrame:
     """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
-    if rows.features["text"].dtype not in ("string", "large_string", "null"):
-        raise ValueError(f"the column of texts is {rows.features['text']}, not text; name another")
-    texts: list[Any] = rows["text"][:]
-    labels = rows["label"][:] if "label" in rows.features else [None] * len(texts)
-    labels_of: dict[str, set[int | None]] = defaultdict(set)
-    for text, label in zip(texts, labels, strict=True):
-        if text and text.strip() and text not in seen:
-            labels_of[text].add(label)
-    seen.update(labels_of)
-    if keep_repeats:
-        kept = [row for row, text in enumerate(texts) if text in labels_of]
-    else:  # the first row of each text that has one label
-        kept = [row for row, text in enumerate(texts) if len(labels_of.pop(text, ())) == 1]
-    if "label" in rows.features and len(kept) < len(texts):
+    texts = frame["text"].fillna("")
+    kept = frame[(texts.map(str.strip) != "") & ~texts.isin(seen)]
+    seen.update(kept["text"])
+    if not keep_repeats:
+        if "label" in kept:
+            labels = kept.groupby("text")["label"].transform("nunique", dropna=False)
+            kept = kept[labels == 1]
+        kept = kept.drop_duplicates("text")
+    if "label" in kept and len(kept) < len(frame):
         print(
-            f"{where}{len(texts) - len(kept)} of {len(texts)} rows are left out: they have no "
+            f"{where}{len(frame) - len(kept)} of {len(frame)} rows are left out: they have no "
             "text, repeat one, or give one text two labels"
         )
     return kept
 
 
-def _with_classes(parts: dict[str, Dataset]) -> dict[str, Dataset]:
-    """The labels, if any, as a `ClassLabel`, the same in every split; None for a missing one."""
-    from datasets import ClassLabel
-
-    feature = parts["train"].features.get("label")
-    if feature is None or isinstance(feature, ClassLabel):
-        return parts
-    columns = {name: rows["label"][:] for name, rows in parts.items()}
-    names = sorted({label for column in columns.values() for label in column} - {None, ""})
-    classes = ClassLabel(names=[str(name) for name in names])
-    ids = {name: number for number, name in enumerate(names)}
-    return {
-        name: rows.remove_columns("label").add_column(
-            "label", [ids.get(label) for label in columns[name]], feature=classes
-        )
-        for name, rows in parts.items()
-    }
-
-
-def _check_labels(parts: dict[str, Dataset], kept: dict[str, list[int]]) -> None:
+def _check_labels(frames: dict[str, DataFrame], classes: list[str]) -> None:
     """Refuse labels that nothing can be learned from or judged by."""
-    if "label" not in parts["train"].features:
-        return
-    name_of = dict(enumerate(parts["train"].features["label"].names))
-    in_train = name_of.keys() & parts["train"].select(kept["train"])["label"][:]
+    name_of = dict(enumerate(classes))
+    in_train = sorted(set(frames["train"]["label"]) & name_of.keys())
     for name in SPLITS:
-        rows = parts[name].select(kept[name])
-        for text, label in zip(rows["text"][:], rows["label"][:], strict=True):
-            if label not in in_train:
-                raise ValueError(
-                    f"the label of {text[:40]!r} in {name} is {name_of.get(label, label)!r}, and "
-                    f"those to learn are {[name_of[each] for each in sorted(in_train)]}; "
-                    "correct it, leave the text out, give more examples or load without labels"
-                )
+        frame = frames[name]
+        for text, label in frame[~frame["label"].isin(in_train)].itertuples(index=False):
+            shown = None if label != label else name_of.get(label, int(label))  # NaN: no label
+            raise ValueError(
+                f"the label of {text[:40]!r} in {name} is {shown!r}, and those to learn are "
+                f"{[name_of[each] for each in in_train]}; correct it, leave the text out, give "
+                "more examples or load without labels"
+            )

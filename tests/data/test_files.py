@@ -100,7 +100,9 @@ def test_a_label_that_is_missing_is_refused_with_its_text(tmp_path, wrong):
 def test_rows_that_do_not_fit_are_named(tmp_path):
     path = tmp_path / "words.csv"
     path.write_text("text,label\nfine,a\nnot, fine,b\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="row 1 has 3 fields and the header 2"):
+    with pytest.raises(
+        ValueError, match="row that begins in line 3 has 3 fields, and the header 2"
+    ):
         data.load_file(path)
     path = tmp_path / "words.jsonl"
     for line in ("{oops", "[1]"):
@@ -112,6 +114,46 @@ def test_rows_that_do_not_fit_are_named(tmp_path):
         ValueError, match=r"words.jsonl: the column of texts is .*int64.*, not text"
     ):
         data.load_file(path)
+
+
+def test_a_quote_that_is_not_closed_or_closed_too_late_swallows_no_rows(tmp_path):
+    path = tmp_path / "words.csv"
+    rows = [f"{label},a film, number {n}".replace(", n", " n") for n, label in enumerate(LABELS)]
+    for late in ("pos,never closed", 'pos,closed here"', 'pos,closed" early'):
+        content = ["label,text", *rows[:20], 'pos,"opened here', *rows[20:], late]
+        path.write_text("\n".join(content), encoding="utf-8")
+        with pytest.raises(
+            ValueError, match=r"words.csv: the row that begins in line 22 has .*quo"
+        ):
+            data.load_file(path)
+    poem = '"' + "\n".join(f"a line, or two, {n}" for n in range(30)) + '"'
+    path.write_text("\n".join(["label,text", *rows, f"pos,{poem}"]), encoding="utf-8")
+    assert sum(map(len, data.load_file(path).values())) == 41
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("w.csv", "label,text,text\na,b,c\n"),
+        ("w.jsonl", '{"label": "a", "text": "b"}\n{"text": "b", "text": "c"}\n'),
+    ],
+)
+def test_two_columns_of_one_name_are_refused_where_they_are_wanted(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="two columns 'text'"):
+        data.load_file(path)
+    with pytest.raises(ValueError, match="too few to split"):
+        data.load_file(path, text="label")
+
+
+def test_only_the_columns_asked_for_decide_whether_a_parquet_file_is_read(tmp_path):
+    path = tmp_path / "words.PARQUET"
+    odd = pyarrow.array([[("key", 1)]] * 40, pyarrow.map_(pyarrow.string(), pyarrow.int32()))
+    parquet.write_table(pyarrow.table({"text": TEXTS, "odd": odd}), path)
+    assert every_text(data.load_file(path)) == sorted(TEXTS)
+    with pytest.raises(ValueError, match=r"words.PARQUET: .*map"):
+        data.load_file(path, text="odd")
 
 
 def test_classes_that_a_parquet_file_names_keep_their_names(tmp_path):

@@ -65,7 +65,8 @@ def test_labels_become_sorted_classes_and_stay_with_their_texts():
     ("labels", "message"),
     [
         (["a", "b"] * 19 + ["a", None], "the label of 'text 39' in .* is None"),
-        (["a", "b"] * 19 + ["a", 1], "the labels all strings or all whole numbers"),
+        (["a", "b"] * 19 + ["a", 1], "labels must be all strings or all whole"),
+        ([0.5, 1.5] * 20, "labels must be all strings or all whole"),
         ([str(n) for n in range(40)], "in validation is '.*', and those to learn are"),
     ],
 )
@@ -116,8 +117,8 @@ def test_a_test_split_is_kept_and_what_it_holds_leaves_the_others():
         }
     )
     assert corpus["test"]["text"] == ["text 7", "text 7", *numbered(200, 208)]
-    assert len(corpus["validation"]) == 9
-    assert len(corpus["train"]) == 90
+    assert len(corpus["validation"]) == 10
+    assert len(corpus["train"]) == 89
     assert corpus["unsupervised"]["text"] == numbered(300, 310)
     sets = [set(part["text"]) for part in corpus.values()]
     assert sum(map(len, sets)) == len(set.union(*sets))
@@ -135,6 +136,12 @@ def test_a_lacking_test_split_is_taken_from_train():
 def test_splits_without_a_training_split_are_refused():
     with pytest.raises(ValueError, match="the splits are a, b"):
         arrange({"a": rows(numbered(0, 20)), "b": rows(numbered(0, 20))})
+
+
+def test_splits_with_different_lists_of_classes_are_refused():
+    other = rows(numbered(0, 40), [0, 1] * 20).cast_column("label", ClassLabel(names=["yes", "no"]))
+    with pytest.raises(ValueError, match="the splits differ in their classes"):
+        arrange({"train": other, "test": rows(numbered(50, 60), [0, 1] * 5)})
 
 
 def test_classes_of_the_source_that_training_lacks_are_refused():
