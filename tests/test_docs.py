@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from course.expected import bands
-from course.notebooks.check import PRECISE
 from intro_lm import data
+from tests.course.notebooks.test_texts import PRECISE
 from tools.results import BEGIN, END, README, ROOT, ROWS, times, with_table
 
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from course.notebooks.check import tags
+from course.notebooks.check import code_cells, tags
 
 STREAMED = ("tiny-stories",)  # the notebooks read a few of its rows, of gigabytes
 AVAILABLE = re.compile(r"""\bavailable\(["']([\w-]+)["']\)""")
@@ -27,7 +27,7 @@ def dataset_of_cells(cells: list[Any]) -> list[str | None]:
 
 def missing_datasets(notebook: Any) -> list[str]:
     """Of the datasets that cells tagged `downloads` need, those that can't be fetched."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code = code_cells(notebook)
     pairs = zip(code, dataset_of_cells(code), strict=True)
     needed = sorted({name for cell, name in pairs if name and "downloads" in tags(cell)})
     return [name for name in needed if not fetch(name)]

@@ -1,11 +1,4 @@
-"""Execute, record and check the notebooks.
-
-    python -m course run      executes copies into build/notebooks, with an index.html
-    python -m course record   executes in place, to commit the outputs
-    python -m course check    reads what is stored, executes nothing
-
-Without names each takes every notebook of notebooks/, in order.
-"""
+"""What `python -m course run`, `record` and `check` do with notebooks."""
 
 from __future__ import annotations
 
@@ -34,8 +27,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 from nbval.plugin import coalesce_streams
 
-from course.notebooks.check import problems, tags
+from course.notebooks.check import code_cells, problems, run_digest, tags
 from course.notebooks.downloads import missing_datasets
+from course.review import stored
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "notebooks"
@@ -100,7 +94,7 @@ def execute(path: Path, timeout: int, notebook: Any = None) -> Execution:
 
 def _show_progress(client: NotebookClient, done: Execution) -> None:
     """A line for each code cell, and what each took."""
-    code = [cell for cell in done.notebook.cells if cell.cell_type == "code"]
+    code = code_cells(done.notebook)
     started = 0.0
 
     def before(cell: Any, **_: Any) -> None:
@@ -140,6 +134,8 @@ def clean(notebook: Any) -> Any:
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({"tags": tags(cell)} if tags(cell) else {})
         if cell.cell_type == "code":
+            if not cell.source.strip():  # nothing ran it: what it stores is from another time
+                cell.execution_count, cell.outputs = None, []
             cell.outputs = coalesce_streams(cell.outputs)
             for output in cell.outputs:
                 if output.output_type == "error":
@@ -157,11 +153,11 @@ def without_machine_paths(traceback: str) -> str:
 def read(path: Path) -> Any:
     """The notebook stored at `path`; ends the program with one line where there is none."""
     try:
-        return nbformat.read(path, as_version=4)
+        return stored.read(path.read_bytes())
     except FileNotFoundError:
         sys.exit(f"there is no notebook {path}")
-    except nbformat.reader.NotJSONError:
-        sys.exit(f"{path} is not a notebook: it holds no JSON")
+    except stored.UnreadableError as error:
+        sys.exit(f"{path} can't be read: {error}")
 
 
 def write(notebook: Any, path: Path) -> None:
@@ -204,6 +200,7 @@ def record(paths: list[Path], timeout: int, times: bool = False) -> int:
         if done.error:
             print(f"{path.name} is left as it was")
             return failed(done)
+        done.notebook.metadata["recorded"] = run_digest(done.notebook)
         write(done.notebook, path)
         executed.append(done)
         if times:

@@ -6,6 +6,7 @@ a report shows is kept, with long texts cut, so that hundreds fit into memory.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import warnings
@@ -24,6 +25,7 @@ MOST_BYTES = 100_000_000
 MOST_CELLS = 1_000
 MOST_OUTPUTS = 30  # of one cell that are shown
 MOST_PUBLISHED = 500  # outputs of one cell in which results of the package are looked for
+ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -100,7 +102,8 @@ def read(content: bytes) -> nbformat.NotebookNode:
     """
     if len(content) > MOST_BYTES:
         raise UnreadableError(f"it holds more than {MOST_BYTES / 1e6:,.0f} MB")
-    text = content.decode("utf-8-sig", errors="replace")
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     try:
         stored = json.loads(text)
     except RecursionError:
@@ -119,6 +122,9 @@ def read(content: bytes) -> nbformat.NotebookNode:
     try:
         notebook = nbformat.v4.reads(text)
         notebook.nbformat_minor = max(5, notebook.nbformat_minor)  # since 4.5 cells have ids
+        for cell in notebook.cells:
+            if "id" not in cell and ID.fullmatch(str(cell.metadata.get("id", ""))):
+                cell.id = cell.metadata.id  # where some tools keep it
         with warnings.catch_warnings(action="ignore"):  # about missing ids, which it adds
             _, notebook = normalize(notebook)
         validate(notebook, relax_add_props=True)

@@ -16,7 +16,7 @@ import nbformat
 
 from course.exercises import Exercise, exercise
 from course.exercises.running import Failure, results
-from course.notebooks.fill import imports
+from course.review.names import imports
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 Answer = Callable[..., Any]

@@ -8,8 +8,8 @@ import pytest
 from nbclient import NotebookClient
 
 from course.exercises import exercises, numbers
-from course.notebooks.fill import definition, fill, needed, placed
 from tests.course.exercises.answers import NOTEBOOKS
+from tests.course.notebooks.filling import definition, fill, needed, placed
 
 ALL = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))}
 each_notebook = pytest.mark.parametrize("number", numbers())

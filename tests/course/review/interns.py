@@ -12,8 +12,8 @@ import nbformat
 from course.display import KEY
 from course.exercises import exercises
 from course.notebooks.execute import execute
-from course.notebooks.fill import fill
 from course.review.texts import sha256
+from tests.course.notebooks.filling import fill
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 NAME = "00_pytorch_warmup.ipynb"
