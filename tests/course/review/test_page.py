@@ -200,9 +200,3 @@ def test_a_small_file_with_a_huge_picture_is_not_shown():
     Image.new("1", (5_000, 5_000)).save(file, "PNG")
     encoded = base64.b64encode(file.getvalue()).decode()
     assert as_data("image/png", encoded) == ("", "has 5,000 × 5,000 pixels, too many to show")
-
-
-def test_only_so_many_changed_cells_are_shown():
-    page = page_of(submission("a", stored(*(code(f"f('mine', {n})") for n in range(100)))))
-    assert "mine&#39;, 99" not in page
-    assert "43 more changed cells are left out" in page

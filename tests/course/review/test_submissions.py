@@ -94,11 +94,6 @@ def test_a_ref_that_does_not_exist_is_named(repository):
         assert one.problem.startswith(f"there is no branch or commit {ref!r} here")
 
 
-def test_outside_a_repository_git_says_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert "not a git repository" in find(["git:main"])[0].problem
-
-
 @pytest.mark.parametrize("entry", ["040000 tree {}\t..", "120000 blob {}\tnotebooks"])
 def test_paths_and_links_that_lead_outside_are_not_followed(repository, entry):
     blob = run("hash-object", "-w", "--stdin", input="/etc/hostname")

@@ -53,14 +53,6 @@ def test_only_what_depends_on_a_cell_that_ran_again_is_stale():
     assert said["stale"] == "cells 4 to 6: what they use from cell 2 was computed later"
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "stale"), [(3, 3, [2]), (9, 2, [2]), (7, 8, []), (1, 2, [])]
-)
-def test_a_cell_is_stale_where_what_it_uses_has_the_same_or_a_later_count(first, second, stale):
-    made = notebook(code("a = 1", count=first), code("b = a", count=second), code("c", count=4))
-    assert found(made).get("stale", []) == stale
-
-
 def test_a_name_that_no_cell_defines_is_missing_unless_the_run_is_clean():
     sources = (
         "import math as m\nfrom os import path",

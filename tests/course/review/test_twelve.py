@@ -94,17 +94,6 @@ def test_the_wrong_answer_is_not_yet_with_its_failed_check(reviews):
     assert derivative.outcome == "not attempted"
 
 
-def test_the_stale_one_names_what_was_made_from_the_corpus_that_was_loaded_again(reviews):
-    one = reviews["stale"]
-    (again,) = cells_of(one, "out of order")
-    stale = cells_of(one, "stale")
-    source = {n: "".join(cell["source"]) for n, cell in enumerate(interns.untouched()["cells"], 1)}
-    assert 'corpus = data.load("names")' in source[again]
-    assert "Vocabulary.from_texts(corpus" in source[stale[0]]
-    assert all(index > again for index in stale)
-    assert not any("torch.ones(2, 3) @ torch.ones(4, 3)" in source[index] for index in stale)
-
-
 def test_an_answer_that_failed_elsewhere_is_marked_where_it_is_said_to_be_correct(
     folders, lessons, tmp_path
 ):
@@ -139,34 +128,10 @@ def test_a_second_copy_counts_for_nothing(folders, lessons, tmp_path):
     assert list(map(kinds, found.notebooks)) == [{"clean run"}, {"clean run", "second copy"}]
 
 
-def test_moved_and_deleted_cells_are_named(reviews):
-    moved = changed(reviews["reordered"], "moved")
-    assert ["def name_lengths" in change.cell.source for change in moved] == [True, False]
-    assert [bool(change.lines) for change in moved] == [True, False]
-    gone = changed(reviews["deleted"], "deleted")
-    assert (gone[0].base, gone[0].lines[0]) == (1, ("-", "# 00 · PyTorch warm-up"))
-    assert len(changed(reviews["deleted"], "edited")) == 5
-
-
 def test_an_older_one_is_compared_with_what_it_was_made_from(reviews):
     assert len(reviews["older"].changes.changes) == len(changed(reviews["older"], "edited")) == 5
     text = next(mark.text for mark in reviews["older"].marks if mark.kind == "other version")
     assert text.startswith("stored by intro_lm 0.0.9; here is ")
-
-
-def test_where_the_kernel_died_the_cell_and_those_after_it_are_named(reviews):
-    one = reviews["died"]
-    (unfinished,) = cells_of(one, "unfinished")
-    assert cells_of(one, "not run")[0] == unfinished
-    assert one.ran == one.cells - len(cells_of(one, "not run"))
-    assert one.exercises[-1].outcome == "not checked"
-
-
-def test_numbers_are_compared_with_their_bands(reviews):
-    numbers = {number.name: number for number in reviews["complete"].numbers}
-    assert "00.counting_loss" in numbers
-    assert {number.verdict for number in numbers.values()} == {"inside"}
-    assert reviews["died"].missing_numbers == tuple(numbers)
 
 
 def test_the_command_writes_the_report_and_says_what_it_could_not_read(
