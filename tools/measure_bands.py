@@ -10,6 +10,7 @@ and are promised exactly. Any other number is promised as a band: the mean, and 
 deviations to each side (over 8 seeds that is about the 99.9% prediction interval of a normally
 distributed value), at least 0.004: twice what a solver that stops at a tolerance gave otherwise in
 a container, whose C library is another. Narrower bands in the file were laid before that was seen.
+A band ends where the number does: no correlation is above 1, no loss below 0.
 """
 
 from __future__ import annotations
@@ -39,6 +40,15 @@ EXPECTED = ROOT / "course" / "expected.toml"
 SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
 STANDARD_DEVIATIONS = 6
 LEAST_HALF_WIDTH = 0.004
+# Where a number ends, by its name; the first row that fits counts. Differences end nowhere.
+LIMITS = (
+    (re.compile("correlation|cosine"), -1.0, 1.0),
+    (re.compile("gain|ahead|gap|luck|optimism|reset|exponent|log10"), -math.inf, math.inf),
+    (re.compile(r"^05\.parts\.(?!whole)"), -math.inf, math.inf),
+    (re.compile("accuracy|probability|saturated|different|training_names|samples"), 0.0, 1.0),
+    (re.compile(r"^04\.cells|^05\.(?!language_model|saved)"), 0.0, 1.0),
+    (re.compile(""), 0.0, math.inf),  # losses, ratios, sizes
+)
 HEADER = (
     "# Written by tools/measure_bands.py and, where a name begins with full, by\n"
     "# tools/measure_runs.py; do not edit by hand. See the first one's head for what a band is.\n"
@@ -100,8 +110,6 @@ def entry(measured: list[float], command: str, seeds: int | None = None) -> dict
     mean, std = statistics.fmean(measured), statistics.stdev(measured)
     half = max(STANDARD_DEVIATIONS * std, LEAST_HALF_WIDTH)
     low, high = math.floor((mean - half) * 1e4) / 1e4, math.ceil((mean + half) * 1e4) / 1e4
-    if min(measured) >= 0:
-        low = max(low, 0.0)
     return {
         "mean": round(mean, 5),
         "std": round(std, 5),
@@ -112,11 +120,20 @@ def entry(measured: list[float], command: str, seeds: int | None = None) -> dict
     }
 
 
+def limited(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The entry, with a band that ends where the number does."""
+    least, most = next((low, high) for words, low, high in LIMITS if words.search(name))
+    low, high = found.get("low", least), found.get("high", most)
+    cut = {"low": least} if low < least else {}
+    return found | cut | ({"high": most} if high > most else {})
+
+
 def write(entries: dict[str, dict[str, Any]], path: Path) -> None:
     text = HEADER
     for name in sorted(entries):
         text += f'\n["{name}"]\n'
-        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in entries[name].items())
+        found = limited(name, entries[name])
+        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in found.items())
     partial = path.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -16,6 +16,7 @@ from intro_lm import data
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
 from intro_lm.training import TrainingSettings, train
+from tools.measure_bands import limited
 from tools.measure_runs import GAINS, RUNS
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
@@ -106,6 +107,7 @@ def test_every_band_says_how_it_was_measured():
         if "value" not in entry:
             assert entry["seeds"] >= 5, name
             assert entry["low"] <= entry["mean"] <= entry["high"], name
+            assert limited(name, entry) == entry, "an impossible value would pass"
 
 
 SEED = 1234  # none of those that the bands were measured with

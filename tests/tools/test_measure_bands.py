@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.course.notebooks.makers import cell, notebook, save
-from tools.measure_bands import entry, main, with_seed
+from tools.measure_bands import entry, limited, main, with_seed
 
 ROOT = Path(__file__).parents[2]
 MEASURED = """
@@ -38,6 +38,21 @@ def test_a_measured_number_gets_six_standard_deviations_to_each_side():
 def test_a_number_that_never_varies_still_gets_room_for_rounding():
     found = entry([1.25] * 6, "so")
     assert (found["low"], found["high"]) == (1.246, 1.254)
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [
+        ("03.pruning.rank_correlation", (-1, 1)),
+        ("05.curve.baseline_all_accuracy", (0, 1)),
+        ("05.curve.scratch_30", (0, 1)),  # a recall
+        ("01.mlp.validation_loss", (0, 1.4)),
+        ("04.test.gain", (-1.2, 1.4)),
+    ],
+)
+def test_a_band_ends_where_the_number_does(name, band):
+    found = limited(name, {"low": -1.2, "high": 1.4, "seeds": 8})
+    assert (found["low"], found["high"]) == band
 
 
 def test_a_notebook_without_its_one_seed_line_is_refused(tmp_path):
