@@ -1,7 +1,5 @@
 """`python -m intro_lm sweep`: search hyperparameters; the same command goes on where it stopped."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
@@ -22,23 +20,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run or go on with a sweep and print its best trial."""
-    asked = read_sweep(options.space)
-    data.load(asked.experiment.dataset)  # a dataset that can't be had fails before any trial
+    experiment, how = read_sweep(options.space)
+    data.load(experiment.dataset)  # a dataset that can't be had fails before any trial
+    how |= {name: getattr(options, name) for name in ("study", "name", "trials", "workers")}
     in_database = "://" in options.study
     runs = Path(f"runs/{options.name}") if in_database else Path(options.study).with_suffix("")
     try:
-        study = sweep(
-            asked.experiment,
-            asked.space,
-            trials=options.trials,
-            study=options.study,
-            name=options.name,
-            sampler=asked.sampler,
-            pruner=asked.pruner,
-            seed=asked.seed,
-            workers=options.workers,
-            runs=runs,
-        )
+        study = sweep(experiment, runs=runs, **how)
     except SweepFailedError as error:
         raise ValueError(str(error)) from error
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from intro_lm.data import PaddedBatches, Vocabulary, WindowBatches, context_wind
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP, MODELS, RecurrentLM
 from intro_lm.search.space import Parameters
-from intro_lm.training import History, Logger, Tracker, TrainingSettings, train
+from intro_lm.training import History, Tracker, TrainingSettings, train
 
 WINDOWS, TEXTS = 1024, 256  # in a batch, by default
 SEARCHED_SETTINGS: dict[str, type] = {
@@ -85,48 +85,51 @@ class Experiment:
 
     def require(self, parameters: Parameters) -> TrainingSettings:
         """The settings among all hyperparameters; a `ValueError` names one that can't be used."""
-        known = hyperparameters(self.model)
-        chosen: dict[str, Any] = {**self.fixed, **parameters}
+        known, chosen = hyperparameters(self.model), {**self.fixed, **parameters}
         for name, value in chosen.items():
             if name not in known:
                 there_are = ", ".join(sorted(known))
                 raise ValueError(f"{name} is not a hyperparameter; there are {there_are}")
             if known[name] is int:
                 require_count(**{name: value})
-        given = {name: chosen[name] for name in chosen.keys() & SEARCHED_SETTINGS}
+        given: dict[str, Any] = {n: chosen[n] for n in chosen.keys() & SEARCHED_SETTINGS}
         every = given.get("evaluate_every", TrainingSettings.evaluate_every)
         return TrainingSettings(**given, seed=self.seed, log_every=every)
 
-    def __call__(self, parameters: Parameters, logger: TrialLogger | None = None) -> float:
-        if logger is not None:
-            logger.steps = self.require(parameters).steps
-        return self.fit(parameters, logger=logger)[1].validation_loss
-
-    def loss(self, parameters: Parameters = DEFAULTS, *, seed: int | None = None) -> float:
+    def loss(
+        self,
+        parameters: Parameters = DEFAULTS,
+        logger: TrialLogger | None = None,
+        seed: int | None = None,
+    ) -> float:
         """The validation loss after one training, with a seed in place of the experiment's own."""
-        return self.fit(parameters, seed=seed)[1].validation_loss
+        return self.fit(parameters, logger, seed)[1].validation_loss
+
+    __call__ = loss
 
     def fit(
         self,
         parameters: Parameters = DEFAULTS,
-        *,
+        logger: TrialLogger | None = None,
         seed: int | None = None,
-        logger: Logger | None = None,
     ) -> tuple[MLP | RecurrentLM, History]:
-        """Train once; the logger gets the losses meanwhile. Arguments are those of `loss`."""
+        """Train once; the logger gets the losses meanwhile."""
         if seed is not None:
-            return replace(self, seed=seed).fit(parameters, logger=logger)
+            return replace(self, seed=seed).fit(parameters, logger)
         settings = self.require(parameters)
-        chosen: dict[str, Any] = {**self.fixed, **parameters}
-        batch_size = chosen.pop("batch_size", None)
-        sizes = {name: chosen[name] for name in chosen.keys() - SEARCHED_SETTINGS}
+        if logger is not None:
+            logger.steps = settings.steps
+        sizes: dict[str, Any] = {**self.fixed, **parameters}
+        batch_size = sizes.pop("batch_size", None)
+        sizes = {name: sizes[name] for name in sizes.keys() - SEARCHED_SETTINGS}
         generator = torch.Generator().manual_seed(self.seed)
         model = MODELS[self.model](len(_corpus(self.dataset)[1]), **sizes, generator=generator)
         batches = _batches(self.dataset, "train", model.context_length)
         batches = replace(batches, batch_size=batch_size or batches.batch_size, seed=self.seed)
         validation = _batches(self.dataset, "validation", model.context_length)
-        quiet: dict[str, Any] = {"tracker": logger, "progress": False}
-        return model, train(model, batches, settings, validation=validation, **quiet)
+        return model, train(
+            model, batches, settings, validation=validation, tracker=logger, progress=False
+        )
 
     def evaluate(self, model: MLP | RecurrentLM, part: str) -> float:
         """A trained model's loss on the split `validation` or `test`, in nats per token."""

@@ -46,13 +46,13 @@ def require_space(space: Space, known: Mapping[str, type] | None = None) -> None
             raise ValueError(
                 f"space.{name} is not a hyperparameter, or is fixed; there are {there_are}"
             )
-        types = [known[name]] if known else [float, int, str, bool]
-        if not _can_be_searched(entry, types):
-            kinds = [kind for kind, number in NUMBERS.items() if {number, float} & {*types}]
+        kind = known[name] if known else None
+        if not _can_be_searched(entry, kind):
+            numbers = [each for each in NUMBERS if kind in (None, float, NUMBERS[each])]
+            of_type = f" of type {kind.__name__}" if kind else ""
             raise ValueError(
-                f"space.{name} is {entry!r}; give one of {', '.join([*kinds, 'categorical'])} with "
-                "a list: [low, high], on a log scale above 0, or the categorical's different "
-                f"choices, of type {' or '.join(each.__name__ for each in types)}"
+                f"space.{name} is {entry!r}; give one of {', '.join([*numbers, 'categorical'])} "
+                f"with a list{of_type}: [low, high], above 0 on a log scale, or different choices"
             )
 
 
@@ -65,7 +65,7 @@ def suggest(trial: Trial, space: Space) -> dict[str, Value]:
             drawn[name] = trial.suggest_categorical(name, values)
         else:
             draw = trial.suggest_int if NUMBERS[kind] is int else trial.suggest_float
-            drawn[name] = draw(name, values[0], values[1], log=kind.startswith("log"))
+            drawn[name] = draw(name, *values, log=kind.startswith("log"))
     return drawn
 
 
@@ -78,28 +78,27 @@ def grid(space: Space) -> list[dict[str, Value]]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def fits(value: object, kind: type) -> bool:
-    """Whether a value is of a hyperparameter's type; a whole number may stand for a float."""
-    return is_number(value) if kind is float else type(value) is kind
-
-
-def _range(entry: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+def _range(entry: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The kind of a range, and its bounds or choices."""
     ((kind, values),) = ((key, value) for key, value in entry.items() if key != "points")
     return kind, values
 
 
-def _can_be_searched(entry: Any, types: Sequence[type]) -> bool:
-    """Whether an entry is a range of values of one of the types."""
+def _can_be_searched(entry: Any, of: type | None) -> bool:
+    """Whether an entry is a range of values of the type; None is any."""
     pairs = entry.items() if isinstance(entry, Mapping) else ()
     match [pair for pair in pairs if pair[0] != "points"]:
         case [("categorical", [_, *_] as choices)]:
-            right = all(any(fits(choice, kind) for kind in types) for choice in choices)
-            return right and len(set(choices)) == len(choices)
-        case [(kind, [low, high])] if kind in NUMBERS and {NUMBERS[kind], float} & {*types}:
-            right = fits(low, NUMBERS[kind]) and fits(high, NUMBERS[kind])
+            return all(of is None or _fits(choice, of) for choice in choices)
+        case [(kind, [low, high])] if kind in NUMBERS and of in (None, float, NUMBERS[kind]):
+            right = _fits(low, NUMBERS[kind]) and _fits(high, NUMBERS[kind])
             return right and low < high and (low > 0 or not kind.startswith("log"))
     return False
+
+
+def _fits(value: object, kind: type) -> bool:
+    """Whether a value is of the type; a whole number may stand for a float."""
+    return is_number(value) if kind is float else type(value) is kind
 
 
 def _points(name: str, entry: Mapping[str, Any]) -> Sequence[Any]:
@@ -112,6 +111,6 @@ def _points(name: str, entry: Mapping[str, Any]) -> Sequence[Any]:
         return range(values[0], values[1] + 1)
     if type(count) is not int or not 2 <= count <= LARGEST_GRID:
         raise ValueError(f'space.{name} has {count!r} points; a grid needs some, say "points": 5')
-    spaced = np.geomspace if kind.startswith("log") else np.linspace
-    points = spaced(values[0], values[1], count).tolist()
+    spaced: Any = np.geomspace if kind.startswith("log") else np.linspace
+    points = spaced(*values, count).tolist()
     return sorted({round(point) for point in points}) if whole else points

@@ -5,8 +5,7 @@ Several processes, and over a database several machines, share a study.
 
 Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
 whose best loss so far is above the median of the losses that the completed trials had at the same
-point, once there are five (after Golovin et al. 2017). `halving` (Li et al. 2020) lets the better
-half go on at a quarter of the steps, and again at a half; it needs the logger's `steps`.
+point, once there are five (after Golovin et al. 2017).
 """
 
 from __future__ import annotations
@@ -29,9 +28,11 @@ import numpy as np
 import optuna
 import torch
 from optuna import Study, Trial
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import NullPool
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
@@ -45,16 +46,13 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 Objective = Callable[[Parameters, TrialLogger], float]
 SAMPLERS = ("tpe", "random", "grid")
-PRUNERS = {
-    "none": optuna.pruners.NopPruner(),
-    "median": optuna.pruners.MedianPruner(),
-    "halving": optuna.pruners.SuccessiveHalvingPruner(25, 2),  # at 25% of the steps, at 50%
-}
+PRUNERS = {"none": optuna.pruners.NopPruner(), "median": optuna.pruners.MedianPruner()}
 HEARTBEAT_SECONDS, SILENT_SECONDS = 3, 12  # of a trial under way; after a longer silence it is dead
+LOCKED_SECONDS = 30  # the longest wait for others to finish writing to a SQLite file
 MOST_RETRIES = 5  # of a trial whose process dies, which may be the trial's own doing
 
 
-class SweepFailedError(RuntimeError):
+class SweepFailedError(ValueError):
     """Every trial failed."""
 
 
@@ -82,14 +80,15 @@ def sweep(
         study: a file (SQLite) or a database's URL, which keeps the study; None keeps it in memory.
         name: which study, where a database holds several.
         sampler: `tpe`, `random` or `grid`.
-        pruner: `none`, `median` or `halving`.
+        pruner: `none` or `median`.
         seed: of what is drawn. One worker that isn't interrupted draws the same trials again.
         workers: processes, which share the threads that PyTorch may use.
         runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
     Raises:
-        ValueError: an argument or an entry of the space is wrong, or the study is of another sweep.
+        ValueError: an argument or an entry of the space is wrong, the database can't be used, or
+            the study is of another sweep.
         OSError: the study's or the runs' folder can't be written to.
         SweepFailedError: all trials failed.
         KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
@@ -110,17 +109,18 @@ def sweep(
     if runs is not None:
         Path(runs).mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {"space": space, "sampler": sampler, "pruner": pruner, "seed": seed}
-    kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
-    queued = [trial.system_attrs.get("fixed_params") for trial in counted(kept)]
-    for index in np.random.default_rng(seed).permutation(len(points))[:total]:
-        if points[index] not in queued:
-            kept.enqueue_trial(points[index])
     run = partial(_run_trial, objective, how, total, runs)
     same = partial(sweep, objective, trials=trials, study=study, name=name, runs=runs, **how)
-    bar = tqdm(total=total, unit=" trials", disable=not progress)
-    with bar, _helpers(same, workers):
-        _run_trials(kept, total, sampler != "grid", run, bar)
-    errors = [trial.user_attrs.get("error") for trial in counted(kept)]
+    with _database_errors(str(study)):
+        kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
+        queued = [trial.system_attrs.get("fixed_params") for trial in counted(kept)]
+        for index in np.random.default_rng(seed).permutation(len(points))[:total]:
+            if points[index] not in queued:
+                kept.enqueue_trial(points[index])
+        bar = tqdm(total=total, unit=" trials", disable=not progress)
+        with bar, _helpers(same, workers):
+            _run_trials(kept, total, sampler != "grid", run, bar)
+        errors = [_error(trial) for trial in counted(kept)]
     if all(errors):
         raise SweepFailedError(
             f"all {len(errors)} trials failed; the first: {errors[0]}. Mend it and begin anew"
@@ -145,8 +145,7 @@ def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) ->
     storage = _storage(str(address)) if address else None
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     study.pruner = PRUNERS[settings["pruner"]]
-    trials = study.get_trials(deepcopy=False)
-    if not trials:
+    if not study.get_trials(deepcopy=False):
         study.set_user_attr("settings", settings)
     begun = study.user_attrs.get("settings", {})
     for key, value in settings.items():
@@ -156,9 +155,8 @@ def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) ->
                 "choose another file or name for another sweep"
             )
     if storage and multiprocessing.parent_process() is None:
-        for trial in trials:
-            if trial.state == TrialState.RUNNING:  # it may have died before its first heartbeat
-                storage.record_heartbeat(trial._trial_id)
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            storage.record_heartbeat(trial._trial_id)  # it may have died before its first one
     return study
 
 
@@ -166,27 +164,49 @@ def _storage(address: str) -> RDBStorage:
     if "://" not in address:
         Path(address).parent.mkdir(parents=True, exist_ok=True)
         address = f"sqlite:///{address}"
-    patience = {"timeout": 60} if address.startswith("sqlite") else {}  # for the others' writes
+    engine: dict[str, Any] = {}
+    if address.startswith("sqlite"):  # a pool would keep connections open that nobody closes
+        engine = {"connect_args": {"timeout": LOCKED_SECONDS}, "poolclass": NullPool}
     try:
         return RDBStorage(
             address,
-            engine_kwargs={"connect_args": patience},
+            engine_kwargs=engine,
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=SILENT_SECONDS,
             heartbeat_stale_trial_callback=_retry,
         )
-    except (SQLAlchemyError, ImportError) as error:
-        shown = address.rpartition("@")[2]  # without a password
-        raise ValueError(
-            f"{shown} can't be opened as a study ({type(error).__name__}); give a new file, or a "
-            "URL such as sqlite:///runs/sweep.db"
+    except (RuntimeError, ImportError) as error:  # of another Optuna, or of no installed driver
+        raise StorageInternalError from error
+
+
+@contextmanager
+def _database_errors(address: str) -> Iterator[None]:
+    """What a database raises, as a `ValueError` with a remedy."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, AssertionError) as error:
+        root: BaseException = error  # an AssertionError of Optuna follows what it can't store
+        while deeper := root.__cause__ or root.__context__:
+            root = deeper
+        reason = str(root).splitlines()[0].rstrip(".")
+        raise ValueError(  # before an @ there may be a password
+            f"{address.rpartition('@')[2]} can't be used as a study: {reason}. If another program "
+            "uses it, end that one; else give a new file, or a URL such as sqlite:///runs/sweep.db"
         ) from error
 
 
 def counted(study: Study) -> list[FrozenTrial]:
-    """The trials that count. One that was cut off failed without a note of its error."""
+    """The trials that count: all but those that were cut off and run again."""
     trials = study.get_trials(deepcopy=False)
-    return [each for each in trials if each.state != TrialState.FAIL or "error" in each.user_attrs]
+    return [each for each in trials if each.state != TrialState.FAIL or _error(each)]
+
+
+def _error(trial: FrozenTrial) -> str | None:
+    """Why a trial failed; None if it didn't, or was cut off and runs again."""
+    died = len(trial.system_attrs.get("retry_history", []))
+    if trial.state == TrialState.FAIL and died == MOST_RETRIES:
+        return f"its process died {died + 1} times"
+    return trial.user_attrs.get("error")
 
 
 def _retry(study: Study, trial: FrozenTrial) -> None:
@@ -212,7 +232,7 @@ def _run_trials(
         if waiting or (draws and len(trials) < total):
             # Whatever its settings make PyTorch raise ends the trial, not the study. On SQLite two
             # processes may take the same waiting trial; the second to end can't store its loss.
-            with suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
+            with suppress(ValueError, UpdateFinishedTrialError):
                 study.optimize(run, n_trials=1, catch=(Exception,))
         else:
             time.sleep(0.25)  # other processes run the last ones
@@ -242,11 +262,14 @@ def _run_trial(
             raise ArithmeticError(f"the objective returned the loss {loss}")
         return loss
     except KeyboardInterrupt:
-        _retry(study, study.get_trials()[trial.number])
+        stopped = study.get_trials()[trial.number]
+        stopped.system_attrs.pop("retry_history", None)  # it isn't the trial's own doing
+        _retry(study, stopped)
+        raise
+    except optuna.TrialPruned:
         raise
     except Exception as error:
-        if not isinstance(error, optuna.TrialPruned):
-            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+        trial.set_user_attr("error", f"{type(error).__name__}: {error}")
         raise
     finally:
         if logger.tracker is not None:
@@ -276,5 +299,5 @@ def _help(same: Callable[..., Study], threads: int) -> None:
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others
     tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed process leaves behind
-    with suppress(SweepFailedError):
+    with suppress(ValueError):  # which the first process raises too
         same(progress=False)

@@ -1,41 +1,30 @@
 """A sweep as a TOML file, for `python -m intro_lm sweep`; docs/command-line.md shows one."""
 
-from __future__ import annotations
-
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from intro_lm.search.experiment import Experiment
-from intro_lm.search.space import Space
 
-KEYS: dict[str, type] = {
+KEYS = {
     "dataset": str, "model": str, "sampler": str, "pruner": str, "seed": int, "fixed": dict,
     "space": dict,
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class SweepFile:
-    """What the file says: the experiment, its space, and how to search it."""
+def read_sweep(path: str | Path) -> tuple[Experiment, dict[str, Any]]:
+    """The objective and the other arguments of `sweep` that a file gives.
 
-    experiment: Experiment
-    space: Space
-    sampler: str = "tpe"
-    pruner: str = "none"
-    seed: int = 0
-
-
-def read_sweep(path: str | Path) -> SweepFile:
-    """Read a sweep's file; a `ValueError` says what is wrong with it."""
+    A `ValueError` says what is wrong with the file.
+    """
     try:
-        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        entries = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))  # with a BOM or without
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a TOML file: {error}") from error
+        raise ValueError(f"{path} is not a TOML file in UTF-8: {error}") from error
     for key, value in {"space": None, **entries}.items():
         if type(value) is not KEYS.get(key):
             known = ", ".join(f"{name} ({kind.__name__})" for name, kind in KEYS.items())
             raise ValueError(f"{path}: {key} is {value!r}; a sweep's file has {known}")
-    search = {key: entries.pop(key) for key in ("space", "sampler", "pruner") if key in entries}
+    how = {key: entries.pop(key) for key in ["space", "sampler", "pruner"] if key in entries}
     experiment = Experiment(**entries)
-    return SweepFile(experiment, seed=experiment.seed, **search)
+    return experiment, {**how, "seed": experiment.seed}

@@ -15,11 +15,6 @@ def parabola(parameters, logger):
     return parameters["x"] ** 2 + parameters["n"] / 5
 
 
-def slow_parabola(parameters, logger):
-    time.sleep(0.2)
-    return parabola(parameters, logger)
-
-
 @dataclass
 class Crash:
     """Kills the process that helps the first one, once."""

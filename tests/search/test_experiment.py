@@ -7,7 +7,7 @@ from intro_lm import data
 from intro_lm.data import PaddedBatches, Vocabulary, WindowBatches, context_windows
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP, RecurrentLM
-from intro_lm.search.experiment import Experiment, hyperparameters
+from intro_lm.search import Experiment, hyperparameters, sweep
 from intro_lm.training import TrainingSettings, train
 
 SMALL = {"steps": 20, "evaluate_every": 10, "hidden_size": 16}
@@ -23,11 +23,13 @@ def vocabulary(corpus):
     return Vocabulary.from_texts(corpus["train"]["text"])
 
 
+def require_same_weights(one, other):
+    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        assert mine.equal(theirs)
+
+
 def test_a_model_with_a_context_is_trained_on_windows(corpus, vocabulary):
-    windows = {
-        part: context_windows(vocabulary, corpus[part]["text"], 4)
-        for part in ("train", "validation", "test")
-    }
+    windows = {part: context_windows(vocabulary, corpus[part]["text"], 4) for part in corpus}
     generator = torch.Generator().manual_seed(3)
     model = MLP(27, 4, hidden_size=16, hidden_layers=2, generator=generator)
     settings = TrainingSettings(steps=20, evaluate_every=10, learning_rate=0.01, seed=3)
@@ -36,8 +38,7 @@ def test_a_model_with_a_context_is_trained_on_windows(corpus, vocabulary):
     experiment = Experiment(fixed={**SMALL, "batch_size": 64}, seed=3)
     parameters = {"learning_rate": 0.01, "context_length": 4, "hidden_layers": 2}
     fitted, history = experiment.fit(parameters)
-    for mine, theirs in zip(fitted.parameters(), model.parameters(), strict=True):
-        assert mine.equal(theirs)
+    require_same_weights(fitted, model)
     by_hand = {
         part: evaluate(model, WindowBatches(*windows[part], 8192, shuffle=False).epoch(0))
         for part in ("validation", "test")
@@ -47,16 +48,13 @@ def test_a_model_with_a_context_is_trained_on_windows(corpus, vocabulary):
 
 
 def test_a_model_without_one_is_trained_on_whole_texts(corpus, vocabulary):
-    model = RecurrentLM(
-        27, "lstm", hidden_size=16, dropout=0.1, generator=torch.Generator().manual_seed(3)
-    )
+    generator = torch.Generator().manual_seed(3)
+    model = RecurrentLM(27, "lstm", hidden_size=16, dropout=0.1, generator=generator)
     batches = PaddedBatches.from_texts(vocabulary, corpus["train"]["text"], 32, seed=3)
     train(model, batches, TrainingSettings(steps=20, seed=3), progress=False)
-    fitted, _ = Experiment(model="lstm", fixed=SMALL, seed=3).fit(
-        {"dropout": 0.1, "batch_size": 32}
-    )
-    for mine, theirs in zip(fitted.parameters(), model.parameters(), strict=True):
-        assert mine.equal(theirs)
+    experiment = Experiment(model="lstm", fixed=SMALL, seed=3)
+    fitted, _ = experiment.fit({"dropout": 0.1, "batch_size": 32})
+    require_same_weights(fitted, model)
 
 
 def test_another_seed_is_another_training():
@@ -66,26 +64,11 @@ def test_another_seed_is_another_training():
     assert len(losses) == 2
 
 
-def test_every_validation_loss_is_logged():
-    class Logger:
-        steps = None
-
-        def start(self, step):
-            self.seen = []
-
-        def log(self, step, scalars):
-            self.seen.append((step, scalars["loss/validation"]))
-
-    logger = Logger()
-    loss = Experiment(fixed=SMALL)({}, logger)
-    assert [step for step, _ in logger.seen] == [10, 20]
-    assert logger.seen[-1][1] == loss
-    assert logger.steps == 20
-
-
-def test_the_baseline_is_that_of_notebook_01():
-    model, _ = Experiment(fixed={"steps": 1}).fit()
-    assert sum(parameter.numel() for parameter in model.parameters()) == 11_897
+def test_a_sweep_reports_every_validation_loss_with_its_percentage_of_the_steps():
+    space = {"learning_rate": {"uniform": [0.01, 0.02]}}
+    (trial,) = sweep(Experiment(fixed=SMALL), space, trials=1, progress=False).trials
+    assert list(trial.intermediate_values) == [50, 100]
+    assert trial.intermediate_values[100] == trial.value
 
 
 def test_hyperparameters_are_the_models_the_settings_and_the_batch_size():
@@ -97,22 +80,15 @@ def test_hyperparameters_are_the_models_the_settings_and_the_batch_size():
 
 
 @pytest.mark.parametrize(
-    ("fixed", "message"),
+    ("arguments", "message"),
     [
-        ({"hiden_size": 3}, "hiden_size is not a hyperparameter; there are batch_size"),
-        ({"hidden_size": 3.0}, "hidden_size is 3.0; it must be a whole number"),
-        ({"hidden_size": 0}, "hidden_size is 0"),
-        ({"steps": True}, "steps is True; it must be a whole number"),
-        ({"steps": 0}, "steps is 0"),
-        ({"optimizer": 1}, "optimizer is 1; use one of"),
-        ({"optimizer": "adam"}, "optimizer is 'adam'"),
+        ({"fixed": {"hiden_size": 3}}, "hiden_size is not a hyperparameter; there are batch_size"),
+        ({"fixed": {"hidden_size": 3.0}}, "hidden_size is 3.0; it must be a whole number"),
+        ({"fixed": {"steps": 0}}, "steps is 0"),
+        ({"fixed": {"optimizer": 1}}, "optimizer is 1; use one of"),
+        ({"model": "lsmt"}, "model is 'lsmt'; use one of mlp"),
     ],
 )
-def test_a_fixed_value_that_cant_be_is_named(fixed, message):
+def test_what_cant_be_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Experiment(fixed=fixed)
-
-
-def test_an_unknown_model_is_named():
-    with pytest.raises(ValueError, match="model is 'lsmt'; use one of mlp"):
-        Experiment(model="lsmt")
+        Experiment(**arguments)

@@ -9,13 +9,13 @@ import sys
 import time
 
 import optuna
+import psutil
 import pytest
 from optuna.trial import TrialState
 
-from intro_lm.search import SweepFailedError, best_so_far, sweep, training_seconds
+from intro_lm.search import Experiment, SweepFailedError, best_so_far, sweep, training_seconds
 from intro_lm.search import study as studies
-from intro_lm.search.experiment import Experiment
-from tests.search.objectives import SPACE, Crash, parabola, slow_parabola
+from tests.search.objectives import SPACE, Crash, parabola
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
@@ -31,10 +31,8 @@ def values(study):
     return [(trial.params, trial.value) for trial in studies.counted(study)]
 
 
-def test_the_best_trial_has_the_lowest_loss():
-    study = run(sampler="random")
-    assert study.best_value == min(trial.value for trial in study.trials)
-    assert study.best_value == parabola(study.best_params, None)
+def states(study):
+    return [trial.state for trial in studies.counted(study)]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "grid"])
@@ -66,7 +64,7 @@ def test_a_trial_stopped_by_hand_runs_again_with_its_values(tmp_path, sampler):
         run(stopped_once, **arguments)
     study = run(stopped_once, **arguments)
     assert calls.count(calls[4]) >= 2
-    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * 6
+    assert states(study) == [TrialState.COMPLETE] * 6
     if sampler == "grid":
         assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == 6
 
@@ -88,19 +86,20 @@ def test_all_trials_failing_shows_the_first_error():
         run(lambda parameters, logger: float("nan"), trials=3)
 
 
-@pytest.mark.parametrize("pruner", ["median", "halving"])
-def test_a_pruner_stops_hopeless_trials_by_their_validation_losses(pruner):
+def test_the_pruner_stops_hopeless_trials_at_the_same_fraction_of_their_steps():
     def trains(parameters, logger):
-        logger.steps = 64
-        for step in range(16, 65, 16):
-            logger.log(step, {"loss/validation": parabola(parameters, None) + 1 / step})
+        logger.steps = 40 * parameters["n"]
+        for quarter in (1, 2, 3, 4):
+            loss = parabola(parameters, None) + 1 / quarter
+            logger.log(10 * parameters["n"] * quarter, {"loss/validation": loss})
         return parabola(parameters, None)
 
-    study = run(trains, sampler="random", trials=40, pruner=pruner)
+    study = run(trials=40, objective=trains, sampler="random", pruner="median")
     pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     whole = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert len(pruned) >= 10
-    assert all(trial.last_step == 100 for trial in whole)
+    assert {tuple(trial.intermediate_values) for trial in whole} == {(25, 50, 75, 100)}
+    assert all(trial.last_step < 100 for trial in pruned)  # nothing is saved by pruning at the end
 
     def mean(trials):
         return sum(parabola(trial.params, None) for trial in trials) / len(trials)
@@ -108,27 +107,6 @@ def test_a_pruner_stops_hopeless_trials_by_their_validation_losses(pruner):
     assert mean(whole) < mean(pruned)
     unpruned = run(sampler="random", trials=40)
     assert [trial.params for trial in study.trials] == [trial.params for trial in unpruned.trials]
-
-
-def test_trials_of_different_lengths_are_compared_at_the_same_fraction_of_their_steps():
-    def trains(parameters, logger):
-        logger.steps = 40 * parameters["n"]
-        for quarter in (1, 2, 3, 4):
-            logger.log(10 * parameters["n"] * quarter, {"loss/validation": 1 / quarter})
-        return 1.0
-
-    study = run(trains, sampler="random", trials=6, pruner="median")
-    assert {tuple(trial.intermediate_values) for trial in study.trials} == {(25, 50, 75, 100)}
-
-
-def test_the_last_evaluation_prunes_nothing():
-    def trains(parameters, logger):
-        logger.steps = 1
-        logger.log(1, {"loss/validation": parabola(parameters, None)})
-        return parabola(parameters, None)
-
-    study = run(trains, sampler="random", trials=20, pruner="median")
-    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
 
 
 def test_best_so_far_falls_at_completed_trials_alone():
@@ -150,28 +128,65 @@ def test_best_so_far_falls_at_completed_trials_alone():
     [
         ({"space": {"x": {"uniform": [0.0, 1.0]}}}, "begun with space ="),
         ({"seed": 5}, "begun with seed = 0, not 5"),
-        ({"sampler": "tpe"}, "begun with sampler = 'random', not 'tpe'"),
-        ({"pruner": "median"}, "begun with pruner = 'none', not 'median'"),
-        ({"objective": slow_parabola}, "begun with objective = 'parabola', not 'slow_parabola'"),
+        ({"objective": Experiment(), "space": {"steps": {"integer": [1, 2]}}}, "with objective ="),
     ],
 )
 def test_a_study_of_another_sweep_is_refused(tmp_path, change, message):
-    run(trials=2, study=tmp_path / "s.db", sampler="random")
+    run(trials=2, study=tmp_path / "s.db")
     with pytest.raises(ValueError, match=message):
-        run(study=tmp_path / "s.db", **{"sampler": "random", **change})
+        run(study=tmp_path / "s.db", **change)
+
+
+def new_database(path):
+    """A study's database as Optuna makes it, and a connection to it."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    optuna.create_study(study_name="sweep", storage=storage).add_trial(
+        optuna.create_trial(value=1.0)
+    )
+    storage.engine.dispose()
+    return contextlib.closing(sqlite3.connect(path))
 
 
 def test_a_study_that_sweep_did_not_begin_is_refused(tmp_path):
-    url = f"sqlite:///{tmp_path / 's.db'}"
-    study = optuna.create_study(study_name="sweep", storage=url)
-    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    new_database(tmp_path / "s.db")
     with pytest.raises(ValueError, match="begun with objective = None"):
-        run(study=url)
+        run(study=tmp_path / "s.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("begin exclusive", "database is locked. If another program uses it, end that one; else"),
+        ("update alembic_version set version_num = 'v99'", "Please try updating optuna"),
+        ("update alembic_version set version_num = 'v3.0.0.d'", "optuna storage upgrade"),
+        ("drop table version_info; create table version_info (a int)", "no such column"),
+    ],
+)
+def test_a_database_that_cant_be_used_is_one_error(tmp_path, monkeypatch, change, message):
+    monkeypatch.setattr(studies, "LOCKED_SECONDS", 0.1)
+    with new_database(tmp_path / "s.db") as database:
+        database.executescript(change)
+        with pytest.raises(ValueError, match=rf"s.db can't be used as a study: .*{message}"):
+            run(study=tmp_path / "s.db")
+
+
+def test_a_database_that_is_locked_during_the_sweep_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "LOCKED_SECONDS", 0.1)
+
+    def locks(parameters, logger):
+        database.execute("begin immediate")
+        return 1.0
+
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as database,
+        pytest.raises(ValueError, match=r"s.db can't be used as a study: database is locked"),
+    ):
+        run(locks, study=tmp_path / "s.db")
 
 
 def test_a_file_that_isnt_a_study_is_refused_and_stays(tmp_path):
     (tmp_path / "diary.txt").write_text("my diary")
-    with pytest.raises(ValueError, match=r"diary.txt can't be opened as a study"):
+    with pytest.raises(ValueError, match=r"diary.txt can't be used as a study: file is not a data"):
         run(study=tmp_path / "diary.txt")
     assert (tmp_path / "diary.txt").read_text() == "my diary"
 
@@ -192,13 +207,19 @@ def test_a_folder_that_cant_be_written_is_an_error_that_names_it(tmp_path):
         ({"workers": 0}, "workers is 0"),
         ({"pruner": "hyperband"}, "pruner is 'hyperband'"),
         ({"workers": 2}, "several workers need a study that is kept"),
-        ({"study": "nosuch://me:secret@host/db"}, "^host/db can't be opened"),
+        ({"study": "nosuch://me:secret@host/db"}, "^host/db can't be used"),
         ({"objective": Experiment(), "space": {"hidden": {"integer": [1, 2]}}}, "space.hidden"),
     ],
 )
 def test_bad_arguments_are_named_before_any_trial(arguments, message):
     with pytest.raises(ValueError, match=message):
         run(**arguments)
+
+
+def test_a_kept_study_leaves_no_file_open(tmp_path):
+    study = run(trials=2, study=tmp_path / "s.db")
+    assert study.best_value == min(trial.value for trial in study.trials)
+    assert not [file for file in psutil.Process().open_files() if file.path.endswith("s.db")]
 
 
 def test_a_database_holds_several_studies(tmp_path):
@@ -215,9 +236,35 @@ def test_a_trial_whose_process_died_runs_again_with_its_values(tmp_path, monkeyp
     drawn = study.ask().suggest_int("n", 1, 5)
     study = run(trials=5, study=tmp_path / "s.db", sampler="random")
     whole = studies.counted(study)
-    assert [trial.state for trial in whole] == [TrialState.COMPLETE] * 5
+    assert states(study) == [TrialState.COMPLETE] * 5
     assert len({tuple(trial.params.values()) for trial in whole}) == 5
     assert drawn in [trial.params["n"] for trial in whole if "retry_history" in trial.system_attrs]
+
+
+@pytest.mark.parametrize(("sampler", "values"), [("grid", [1, 2, 3]), ("grid", [2]), ("tpe", [2])])
+def test_a_trial_that_kills_its_process_again_and_again_fails(
+    tmp_path, monkeypatch, sampler, values
+):
+    monkeypatch.setattr(studies, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(studies, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(studies, "MOST_RETRIES", 1)
+    arguments = {"space": {"n": {"categorical": values}}, "study": tmp_path / "s.db"}
+    arguments |= {"sampler": sampler, "trials": len(values)}
+
+    def dies(parameters, logger):
+        if parameters["n"] == 2:
+            raise SystemExit  # which leaves a trial as a kill does
+        return 1.0
+
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            run(dies, **arguments)
+    if values == [2]:
+        with pytest.raises(SweepFailedError, match="the first: its process died 2 times"):
+            run(dies, **arguments)
+    else:
+        ended = {t.params["n"]: t.state for t in studies.counted(run(dies, **arguments))}
+        assert ended == {1: TrialState.COMPLETE, 2: TrialState.FAIL, 3: TrialState.COMPLETE}
 
 
 def test_a_trial_that_another_process_ends_first_counts_once(tmp_path):
@@ -232,19 +279,12 @@ def test_a_trial_that_another_process_ends_first_counts_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_share_a_study(tmp_path):
-    study = run(slow_parabola, sampler="random", trials=20, study=tmp_path / "s.db", workers=2)
-    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
-    assert len(complete) == 20
-    assert len({tuple(trial.params.values()) for trial in complete}) == 20
-
-
-@pytest.mark.slow
 def test_the_trial_of_a_worker_that_dies_runs_again(tmp_path):
     crash = Crash(str(tmp_path / "crashed"))
     study = run(crash, study=tmp_path / "s.db", workers=2, sampler="random", trials=20)
     assert (tmp_path / "crashed").exists()
-    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * 20
+    assert states(study) == [TrialState.COMPLETE] * 20
+    assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == 20
     assert any("retry_history" in trial.system_attrs for trial in study.trials)
 
 
@@ -283,22 +323,21 @@ def wait_for(database, goal, process):
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-        with contextlib.suppress(sqlite3.OperationalError):  # not begun
-            (done,) = (
-                sqlite3.connect(database)
-                .execute("select count(*) from trials where state = 'COMPLETE'")
-                .fetchone()
-            )
-            if done >= goal:
+        with (
+            contextlib.suppress(sqlite3.OperationalError),  # not begun
+            contextlib.closing(sqlite3.connect(database)) as opened,
+        ):
+            complete = opened.execute("select * from trials where state = 'COMPLETE'").fetchall()
+            if len(complete) >= goal:
                 return
     raise AssertionError("the sweep ended before it was stopped")
 
 
 def require_whole(database, trials):
     """So many trials are complete, none of them twice, and none is left unfinished."""
-    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{database}")
+    study = optuna.load_study(study_name="sweep", storage=studies._storage(str(database)))
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
-    assert [trial.state for trial in studies.counted(study)] == [TrialState.COMPLETE] * trials
+    assert states(study) == [TrialState.COMPLETE] * trials
     assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == trials
 
 

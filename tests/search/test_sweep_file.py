@@ -2,6 +2,7 @@
 
 import pytest
 
+from intro_lm.search import Experiment
 from intro_lm.search.sweep_file import read_sweep
 
 WHOLE = """
@@ -25,16 +26,18 @@ def written(tmp_path, text):
 
 
 def test_a_file_says_experiment_space_and_how_to_search(tmp_path):
-    asked = read_sweep(written(tmp_path, WHOLE))
-    assert (asked.experiment.model, asked.experiment.fixed) == ("lstm", {"layers": 2})
-    assert asked.experiment.seed == asked.seed == 4
-    assert (asked.sampler, asked.pruner) == ("random", "median")
-    assert list(asked.space) == ["learning_rate", "hidden_size"]
+    experiment, how = read_sweep(written(tmp_path, WHOLE))
+    assert (experiment.model, experiment.fixed, experiment.seed) == ("lstm", {"layers": 2}, 4)
+    assert list(how.pop("space")) == ["learning_rate", "hidden_size"]
+    assert how == {"seed": 4, "sampler": "random", "pruner": "median"}
 
 
-def test_only_the_space_must_be_there(tmp_path):
-    asked = read_sweep(written(tmp_path, "[space]\nlearning_rate = { uniform = [0.1, 0.2] }"))
-    assert (asked.sampler, asked.pruner, asked.seed) == ("tpe", "none", 0)
+@pytest.mark.parametrize("before", ["", "\ufeff", "\r\n", "\ufeff# from an editor of Windows\r\n"])
+def test_only_the_space_must_be_there(tmp_path, before):
+    text = f"{before}[space]\nlearning_rate = {{ uniform = [0.1, 0.2] }}"
+    experiment, how = read_sweep(written(tmp_path, text))
+    assert experiment == Experiment()
+    assert how == {"seed": 0, "space": {"learning_rate": {"uniform": [0.1, 0.2]}}}
 
 
 @pytest.mark.parametrize(
