@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from course.review import curriculum
 from course.review.page import html, in_a_word
@@ -27,20 +28,26 @@ def run(arguments: list[str]) -> int:
         lessons = curriculum.load(given.curriculum)
         options = ReviewOptions(given.rerun, given.timeout, given.jobs)
         found = review(find(given.submissions), lessons, options)
-        print("\n".join(_lines(found)))
-        if given.html:
+        if given.html:  # before anything is printed, which may fail
             page = html(found, lessons, given.rerun)
             given.html.write_text(page, encoding="utf-8", errors="backslashreplace")
-            print(f"written: {given.html}")
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; no report was written", file=sys.stderr)
         return 130
+    _say(sys.stdout, *_lines(found), *([f"written: {given.html}"] if given.html else []))
     unread = list(_unread(found))
-    print("\n".join(unread), file=sys.stderr, end="\n" if unread else "")
+    _say(sys.stderr, *unread)
     return 1 if unread else 0
+
+
+def _say(stream: TextIO, *lines: str) -> None:
+    """Print lines, whatever characters the terminal's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    for line in lines:
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def _lines(found: Sequence[Reviewed]) -> Iterator[str]:

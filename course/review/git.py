@@ -39,21 +39,16 @@ def commit_of(folder: Path, ref: str) -> str:
         ) from None
 
 
-def notebooks(folder: Path, commit: str) -> dict[str, str]:
-    """The notebooks of a commit: those in its `notebooks/`, else those at its top.
-
-    Returns:
-        The name of the blob for each path. Symbolic links are left out.
-    """
+def files(folder: Path, commit: str) -> dict[str, str]:
+    """The name of the blob for each path of a commit, without symbolic links."""
     listed = run(folder, "ls-tree", "-r", "-z", "--full-tree", commit).decode(errors="replace")
     found = {}
     for line in filter(None, listed.split("\0")):
         about, _, path = line.partition("\t")
         mode, _, blob = about.split()
-        if mode.startswith("100") and path.endswith(".ipynb"):
+        if mode.startswith("100"):
             found[path] = blob
-    inside = {p: b for p, b in found.items() if p.startswith("notebooks/") and p.count("/") == 1}
-    return inside or {path: blob for path, blob in found.items() if "/" not in path}
+    return found
 
 
 def history(path: Path, most: int) -> Iterator[tuple[str, str, bytes]]:

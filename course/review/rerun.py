@@ -51,17 +51,18 @@ class Rerun:
         return [index for index, verdict in self.verdicts.items() if verdict in verdicts]
 
 
-def rerun(content: bytes, timeout: float, threads: int) -> Rerun:
+def rerun(content: bytes, timeout: float, threads: int, beside: dict[str, bytes]) -> Rerun:
     """Run a copy of the notebook in a file; an error in a cell doesn't stop it.
 
     Args:
         timeout: seconds that a cell may take.
         threads: that each library in the kernel may use.
+        beside: the files that the notebook reads from its folder.
     """
     begin = time.perf_counter()
     stored = read(content)
     executed = _without_outputs(stored)
-    reached, problem = _execute(executed, timeout, threads)
+    reached, problem = _execute(executed, timeout, threads, beside)
     try:
         executed = read(json.dumps(executed).encode())
     except UnreadableError as error:  # such as outputs without end
@@ -89,13 +90,18 @@ def _without_outputs(stored: Any) -> Any:
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def _execute(notebook: Any, timeout: float, threads: int) -> tuple[int, str]:
+def _execute(
+    notebook: Any, timeout: float, threads: int, beside: dict[str, bytes]
+) -> tuple[int, str]:
     """Run the cells in place; gives the index of the last that began, and what stopped it."""
     begun = [0]
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, no other
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder, "notebooks")
         home.mkdir()
+        for name, content in beside.items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_bytes(content)
         client = NotebookClient(
             notebook,
             timeout=timeout,

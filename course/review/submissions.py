@@ -9,15 +9,21 @@ from pathlib import Path
 
 from course.review import git
 from course.review.stored import MOST_BYTES, UnreadableError
-from course.review.texts import one_line
+from course.review.texts import one_line, quoted
+
+
+def _nothing(text: str) -> dict[str, bytes]:
+    return {}
 
 
 @dataclass(frozen=True)
 class Source:
-    """One notebook of a submission: its name, and how its content is read."""
+    """One notebook of a submission: its name, how its content is read, and the files beside it."""
 
     name: str
     read: Callable[[], bytes]
+    # Of those that a text names: their paths from the notebook's folder, and their contents.
+    beside: Callable[[str], dict[str, bytes]] = _nothing
 
 
 @dataclass(frozen=True)
@@ -53,21 +59,50 @@ def _of_ref(argument: str) -> Submission:
     intern = one_line(ref.removeprefix("refs/heads/").removeprefix("origin/"))
     try:
         commit = git.commit_of(here, ref)
-        blobs = git.notebooks(here, commit)
+        blobs = git.files(here, commit)
     except git.GitError as error:
         return Submission(intern, one_line(argument), problem=str(error))
     where = f"{one_line(argument)}, commit {commit[:9]}"
+    paths = sorted(path for path in blobs if path.endswith(".ipynb"))
+    inside = [path for path in paths if path.startswith("notebooks/") and path.count("/") == 1]
+    top = "notebooks/" if inside else ""
+    beside = {p.removeprefix(top): b for p, b in blobs.items() if p.startswith(top)}
     sources = tuple(
-        Source(one_line(Path(path).name), partial(git.run, here, "cat-file", "blob", blob))
-        for path, blob in sorted(blobs.items())
+        Source(
+            one_line(Path(path).name),
+            partial(_blob, here, blobs[path]),
+            partial(_blobs, here, beside),
+        )
+        for path in inside or [path for path in paths if "/" not in path]
     )
     problem = "" if sources else "the commit has no notebooks in notebooks/"
     return Submission(intern, where, sources, problem)
 
 
+def _blob(here: Path, blob: str) -> bytes:
+    return git.run(here, "cat-file", "blob", blob)
+
+
+def _blobs(here: Path, beside: dict[str, str], text: str) -> dict[str, bytes]:
+    return {name: _blob(here, blob) for name, blob in beside.items() if _named(name, text)}
+
+
+def _named(name: str, text: str) -> bool:
+    """Whether a notebook's text names a file that lies beside it, or the folder that it is in."""
+    first, *rest = Path(name).parts
+    return Path(first).stem in text and ".." not in rest and Path(name).suffix != ".ipynb"
+
+
 def _of_path(argument: str) -> Submission:
+    try:
+        return _of_folder(Path(argument))
+    except (OSError, RuntimeError) as error:  # the second: links that lead in a circle
+        name, where = one_line(Path(argument).name)[:80], one_line(argument)[:200]
+        return Submission(name, where, problem=f"it can't be read: {quoted(error)}")
+
+
+def _of_folder(path: Path) -> Submission:
     """A notebook, or those of a folder or of its `notebooks/`, as a clone has them."""
-    path = Path(argument)
     folder = path if path.is_dir() else path.parent
     named = folder.resolve()
     intern = one_line(named.parent.name if named.name == "notebooks" else named.name)
@@ -87,7 +122,18 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _source(path: Path) -> Source:
-    return Source(one_line(path.name), partial(_read, path))
+    return Source(one_line(path.name), partial(_read, path), partial(_files, path.parent))
+
+
+def _files(folder: Path, text: str) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for entry in sorted(folder.iterdir()):
+        if _named(entry.name, text) and not entry.is_symlink():
+            for path in [entry, *entry.rglob("*")]:
+                size = sum(map(len, found.values()))
+                if path.is_file() and path.stat().st_size + size <= MOST_BYTES:
+                    found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
 
 
 def _read(path: Path) -> bytes:

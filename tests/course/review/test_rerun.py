@@ -62,14 +62,17 @@ CELLS = [
     ("differs", code("from IPython.display import HTML; HTML('<b>12%</b>')", HTML)),
     ("the same", code(DRAWS, shown(image_png=TINY.replace("WjR9aw", "WjR9bw"), **IMAGE))),
     ("differs", code(DRAWS, shown(**IMAGE))),
+    ("the same", code("print(open('data/notes.txt').read())", printed("words\n"))),
+    ("the same", code("import helper\nprint(helper.x)", printed("5\n"))),
     ("the same", code(publish(2.29), number(2.28))),  # both are inside the band
     ("differs", code(publish(2.29), number(1.11))),
     ("differs", code(publish(11897, "01.mlp.parameters"), number(11000, "01.mlp.parameters"))),
 ]
+BESIDE = {"data/notes.txt": b"words", "helper.py": b"x = 5"}
 
 
 def test_each_stored_output_is_reproduced_or_not():
-    again = rerun(stored(*(cell for _, cell in CELLS)), timeout=30, threads=1)
+    again = rerun(stored(*(cell for _, cell in CELLS)), timeout=30, threads=1, beside=BESIDE)
     assert again.problem == ""
     assert list(again.verdicts.values()) == [verdict for verdict, _ in CELLS]
 

@@ -1,9 +1,12 @@
 """Finding notebooks: files, folders and git refs."""
 
+import os
 import subprocess
+import sys
 
 import pytest
 
+from course.__main__ import main
 from course.review import git
 from course.review.stored import UnreadableError
 from course.review.submissions import find
@@ -100,9 +103,44 @@ def test_paths_and_links_that_lead_outside_are_not_followed(repository, entry):
     tree = run("mktree", input=f"100644 blob {blob}\t00_evil.ipynb\n")
     top = run("mktree", input=entry.format(tree if "tree" in entry else blob) + "\n")
     commit = run("commit-tree", top, "-m", "evil")
-    assert git.notebooks(repository, commit) == {}
+    assert git.files(repository, commit).keys() <= {"../00_evil.ipynb"}
+    assert find([f"git:{commit}"])[0].notebooks == ()
 
 
 def test_a_name_hides_nothing(tmp_path):
     write(tmp_path / "a\u202eb\x1b[31m" / "0\n0.ipynb", ANY)
     assert found(tmp_path / "a\u202eb\x1b[31m") == {"a\\u{202e}b": ["0\\n0.ipynb"]}
+
+
+def test_what_cannot_be_read_is_a_submission_with_the_reason(tmp_path, monkeypatch, capsys):
+    (tmp_path / "circle").symlink_to("circle")
+    write(tmp_path / "anna" / "00_a.ipynb", ANY)
+    monkeypatch.chdir(tmp_path)
+    assert main(["review", "circle/notebooks", "x" * 5000, "anna", "--html", "r.html"]) == 1
+    said = capsys.readouterr()
+    assert "anna (anna)" in said.out
+    assert ["it can't be read" in line for line in said.err.splitlines()] == [True, True]
+    assert "anna" in (tmp_path / "r.html").read_text()
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_by_its_codes(tmp_path):
+    write(tmp_path / "Åsa" / "00_a.ipynb", ANY)
+    command = [sys.executable, "-m", "course", "review", str(tmp_path / "Åsa")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(r"\xc5sa (")
+
+
+def test_files_that_a_notebook_names_come_along(repository):
+    for name in ("notes.txt", "data/x.csv", "other.txt", ".hidden"):
+        write(repository / "notebooks" / name, name.encode())
+    (repository / "notebooks" / "notes-link").symlink_to("/etc/hostname")
+    run("add", ".")
+    run("commit", "-qm", "files")
+    text = "open('notes.txt'); open('data/x.csv'); 'notes-link'"
+    for argument in ("notebooks", "git:main"):
+        (one,) = find([argument])
+        assert one.notebooks[0].beside(text) == {
+            "notes.txt": b"notes.txt",
+            "data/x.csv": b"data/x.csv",
+        }
