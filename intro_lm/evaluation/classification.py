@@ -63,8 +63,7 @@ def predict(model: nn.Module, batches: PaddedBatches) -> Tensor:
 def score(probabilities: Tensor, labels: Tensor) -> Scores:
     """The scores of probabilities (N, C) against class ids (N,).
 
-    A class without any text is left out of the means. A `ValueError` names a label that is out of
-    range or a value that is no probability.
+    A class without any text is left out of the means.
     """
     values, truth, chosen = _arrays(probabilities, labels)
     _, recall, f1, texts = metrics.precision_recall_fscore_support(

@@ -8,16 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from intro_lm.checks import require_number
-from intro_lm.models.language_model import BOUNDARY
-from intro_lm.models.recurrent import OUTPUT_SCALE, RecurrentLM
+from intro_lm.models.language_model import BOUNDARY, OUTPUT_SCALE
+from intro_lm.models.recurrent import RecurrentLM
 
 
 class Symbols(Protocol):
     """A vocabulary, as far as `from_language_model` looks at it."""
 
     @property
-    def symbols(self) -> list[str]:
-        """The text of each token id."""
+    def symbols(self) -> list[str]: ...  # the text of each token id
 
 
 class TextClassifier(nn.Module):
@@ -58,8 +57,7 @@ class TextClassifier(nn.Module):
     ) -> None:
         super().__init__()
         require_number(at_least=2, classes=classes)
-        if directions not in (1, 2):
-            raise ValueError(f"directions is {directions!r}; it must be 1 or 2")
+        require_number(at_least=1, below=3, directions=directions)
         sizes = (embedding_size, hidden_size, layers, dropout, token_dropout)
         self.layers = layers
         self.encoders = nn.ModuleList(
@@ -160,9 +158,9 @@ def require_same_vocabulary(vocabularies: Sequence[Symbols], size: int) -> None:
             raise ValueError(
                 f"a vocabulary has {len(symbols)} tokens and the language model {size}; {remedy}"
             )
-        if differ := [token for token in range(size) if symbols[token] != first[token]]:
-            token = differ[0]
-            raise ValueError(
-                f"the vocabularies differ: id {token} is {first[token]!r} in one and "
-                f"{symbols[token]!r} in another; {remedy}"
-            )
+        for token, (one, other) in enumerate(zip(first, symbols, strict=True)):
+            if one != other:
+                raise ValueError(
+                    f"the vocabularies differ: id {token} is {one!r} in one and {other!r} in "
+                    f"another; {remedy}"
+                )

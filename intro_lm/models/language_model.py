@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 BOUNDARY = 0  # the id of the token before and after a text, the same as in `intro_lm.data`
+OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
 
 
 class LanguageModel(Protocol):

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from intro_lm.checks import require_count
+from intro_lm.models.language_model import OUTPUT_SCALE
 
 TANH_GAIN = 5 / 3  # keeps the variance of activations through a tanh layer (Kaiming initialisation)
-OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
 
 
 class MLP(nn.Module):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from intro_lm.checks import require_choice, require_count, require_fraction
+from intro_lm.models.language_model import OUTPUT_SCALE
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 FORGET_BIAS = 1.0  # a new cell remembers: without it the gradient halves at every step
-OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
 
 
 class RecurrentLM(nn.Module):

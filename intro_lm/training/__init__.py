@@ -9,19 +9,7 @@ from intro_lm.training.settings import TrainingSettings, choose_device
 from intro_lm.training.tracking import Logger, Tracker, load_runs
 
 __all__ = [
-    "CheckpointError",
-    "FineTuning",
-    "History",
-    "HistoryEntry",
-    "Logger",
-    "NonFiniteLossError",
-    "ParameterGroup",
-    "Tracker",
-    "TrainingSettings",
-    "choose_device",
-    "fine_tune",
-    "learning_rate_range_test",
-    "load_runs",
-    "load_weights",
-    "train",
-]
+    "CheckpointError", "FineTuning", "History", "HistoryEntry", "Logger", "NonFiniteLossError",
+    "ParameterGroup", "Tracker", "TrainingSettings", "choose_device", "fine_tune",
+    "learning_rate_range_test", "load_runs", "load_weights", "train",
+]  # fmt: skip

@@ -1,11 +1,10 @@
 """What a run keeps, and does between steps: log, evaluate, save, notice divergence and Ctrl-C."""
 
-import contextlib
-import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -25,16 +24,11 @@ class NonFiniteLossError(ArithmeticError):
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What a run knew after some step; losses are means in nats per token.
-
-    `train_loss` is the mean over the steps since the entry before, each batch's loss taken before
-    the step that learned from it; `validation_loss` is None where nothing was evaluated. A token
-    is a target: a classifier has one per text, so its losses are nats per text.
-    """
+    """What a run knew after some step. Losses are in nats per target: a token, or a class."""
 
     step: int
-    train_loss: float
-    validation_loss: float | None
+    train_loss: float  # the mean of the steps since the last entry, each before its update
+    validation_loss: float | None  # None where nothing was evaluated
     learning_rate: float
     tokens_per_second: float
 
@@ -158,14 +152,12 @@ def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:
     """The mean of the losses up to this step; an error if one of them or a weight isn't finite."""
     values = torch.stack(losses).float()
     wrong = [
-        f"the loss is {value} at step {number}"
-        for number, value in enumerate(values.tolist(), step - len(losses) + 1)
-        if not math.isfinite(value)
-    ] or [
-        f"{name} is not finite after step {step}"
-        for name, tensor in model.state_dict().items()
-        if not tensor.isfinite().all()
+        f"the loss is {values[row]} at step {step - len(losses) + row + 1}"
+        for row in (~values.isfinite()).nonzero().flatten().tolist()
     ]
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            wrong.append(f"{name} is not finite after step {step}")
     if wrong:
         raise NonFiniteLossError(
             f"{wrong[0]}; training stopped, and this was not saved. Try a lower learning_rate, or "
@@ -174,23 +166,23 @@ def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:
     return values.mean().item()
 
 
-@contextlib.contextmanager
+@contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C sets, so that the step under way can end; a second one raises.
 
     Only a program's main thread may handle signals; on another thread Ctrl-C works as ever.
     """
     interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
 
-    def handle(*_: object) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, previous)
         interrupted.set()
 
-    main = threading.current_thread() is threading.main_thread()
-    previous = signal.signal(signal.SIGINT, handle) if main else None
+    previous = signal.signal(signal.SIGINT, stop)
     try:
         yield interrupted
     finally:
-        if main:
-            signal.signal(signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, previous)

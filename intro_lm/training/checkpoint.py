@@ -7,6 +7,8 @@ file's header. Nothing is pickled, so loading a checkpoint never runs code.
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from intro_lm.data import Batches
+from intro_lm.training.lock import lock
 from intro_lm.training.settings import TrainingSettings
 
 FILENAME = "checkpoint.safetensors"
@@ -38,16 +41,13 @@ class Checkpoint:
 
     def save(self, loop: dict[str, Tensor | None], **position: Any) -> None:
         """Write model, optimiser and random state, the loop's own tensors, and its position."""
-        states = self.optimizer.state_dict()["state"].items()
-        parts: dict[str, dict[str, Tensor | None]] = {
-            "model": self.model.state_dict(),
-            "optimizer": {f"{i}.{name}": t for i, state in states for name, t in state.items()},
-            "loop": loop,
-            "random": {name: where.get_rng_state() for name, where in self._generators().items()},
-        }
+        named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            named |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
+        named |= {f"loop.{name}": tensor for name, tensor in loop.items()}
+        named |= {f"random.{name}": g.get_rng_state() for name, g in self._generators().items()}
         tensors = {  # copies, because safetensors refuses tensors that share memory or have gaps
-            f"{part}.{name}": tensor.detach().cpu().contiguous().clone()
-            for part, named in parts.items()
+            name: tensor.detach().cpu().contiguous().clone()
             for name, tensor in named.items()
             if tensor is not None  # such as the momentum of plain SGD
         }
@@ -61,13 +61,8 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self.path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            message = (
-                f"the checkpoint could not be written ({error.strerror}); an earlier one is kept. "
-                "Make room, then go on with resume=True"
-            )
-            raise OSError(error.errno, message, str(self.path)) from error
+        finally:
+            partial.unlink(missing_ok=True)  # after an error, such as a full disk
 
     def restore(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Put model, optimiser and random state back; returns the loop's tensors and the header."""
@@ -93,42 +88,35 @@ class Checkpoint:
     def _generators(self) -> dict[str, Any]:
         """Where PyTorch keeps random state: for the CPU, and for the model's own device."""
         device = next(self.model.parameters()).device
-        on_cpu = device.type == "cpu"
-        return {"cpu": torch} | ({} if on_cpu else {"device": torch.get_device_module(device)})
+        others = {} if device.type == "cpu" else {"device": torch.get_device_module(device)}
+        return {"cpu": torch, **others}
 
 
+@contextmanager
 def open_checkpoint(
-    folder: str | Path | None,
+    folder: str | Path,
     resume: bool,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     settings: TrainingSettings,
     batches: Batches,
-) -> Checkpoint | None:
-    """The checkpoint in a run's folder, which is made if need be; None for a run without one."""
-    if folder is None:
-        if resume:
-            raise ValueError("resume=True needs checkpoint_dir, the folder of the run to resume")
-        return None
+) -> Iterator[Checkpoint]:
+    """The checkpoint in a run's folder, which is made if need be, and locked."""
     path = Path(folder) / FILENAME
-    if path.exists() and not resume:
-        raise FileExistsError(
-            f"{path} holds an earlier run; pass resume=True to go on with it, or choose another "
-            "checkpoint_dir"
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = [[len(g["params"]), g["relative_rate"], g["start"]] for g in optimizer.param_groups]
     run = asdict(settings) | {"parameter_groups": groups, "data": batches.fingerprint()}
-    return Checkpoint(path, model, optimizer, run)
+    with lock(path.with_name(".checkpoint.lock")):
+        if path.exists() and not resume:
+            raise FileExistsError(
+                f"{path} holds an earlier run; pass resume=True to go on with it, or choose "
+                "another checkpoint_dir"
+            )
+        yield Checkpoint(path, model, optimizer, run)
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:
-    """Put the weights of a checkpoint, a file or its folder, into a model; returns their steps.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointError: the file is damaged, not a checkpoint, or another model's.
-    """
+    """Put the weights of a checkpoint, a file or its folder, into a model; returns their steps."""
     path = Path(path) / FILENAME if Path(path).is_dir() else Path(path)
     parts, header = _read(path)
     try:

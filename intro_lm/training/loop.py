@@ -7,8 +7,9 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,23 +62,23 @@ def train(
         progress: show a progress bar.
 
     Raises:
-        ValueError: `parameter_groups` are not the model's parameters, or there is no batch.
-        FileExistsError: `checkpoint_dir` holds a run and `resume` is off.
         CheckpointError: the checkpoint is another run's, or damaged.
-        OSError: `checkpoint_dir` can't be written to; an earlier checkpoint stays.
+        OSError: `checkpoint_dir` can't be written to, holds a run although `resume` is off, or
+            another process is writing there; an earlier checkpoint stays.
         NonFiniteLossError: training diverged; the checkpoint is the last good one.
         KeyboardInterrupt: Ctrl-C was pressed; the step under way was finished first.
     """
+    if resume and checkpoint_dir is None:
+        raise ValueError("resume=True needs checkpoint_dir, the folder of the run to resume")
     settings = settings or TrainingSettings()
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     model.to(device).train()
-    batches = as_batches(batches).to(device)  # all of it at once: no copying in the loop
-    validation = None if validation is None else as_batches(validation).to(device)
+    batches = on_device(batches, device)  # all of it at once: no copying in the loop
+    held_out = None if validation is None else on_device(validation, device)
     optimizer = make_optimizer(model, settings, parameter_groups)
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
-    checkpoint = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
     history = History(str(device), precision)
     others = [] if device.type == "cpu" else [device]  # random states to give back, with the CPU's
 
@@ -91,8 +92,12 @@ def train(
         ) as bar,
     ):  # fmt: skip
         torch.manual_seed(settings.seed)
+        checkpoint = None
+        if checkpoint_dir is not None:
+            saved = open_checkpoint(checkpoint_dir, resume, model, optimizer, settings, batches)
+            checkpoint = afterwards.enter_context(saved)
         books = Bookkeeper(
-            model, settings, loss, autocast, history, validation, tracker, checkpoint, bar
+            model, settings, loss, autocast, history, held_out, tracker, checkpoint, bar
         )
         step, state = books.begin()  # 0 and None, or where the checkpoint stopped
         # Only fine-tuning freezes anything; however the run ends, nothing stays frozen.
@@ -146,13 +151,13 @@ def fine_tune(
     return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)
 
 
+@dataclass(frozen=True)
 class LoaderBatches:
     """A `DataLoader` as `Batches`; PyTorch's random state alone decides the order of an epoch."""
 
-    carries_state = False
-
-    def __init__(self, loader: DataLoader, device: torch.device | str = "cpu") -> None:
-        self.loader, self.device = loader, device
+    loader: DataLoader
+    device: torch.device | str
+    carries_state: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -168,9 +173,10 @@ class LoaderBatches:
         return f"DataLoader of {len(self.loader)} batches of {self.loader.batch_size}"
 
 
-def as_batches(batches: Batches | DataLoader) -> Batches:
-    """The batches as they are, a loader as `LoaderBatches`; an error if there are none."""
-    found = LoaderBatches(batches) if isinstance(batches, DataLoader) else batches
-    if len(found) == 0:
+def on_device(batches: Batches | DataLoader, device: torch.device) -> Batches:
+    """The batches on a device, a loader as `LoaderBatches`; an error if there are none."""
+    if len(batches) == 0:
         raise ValueError("there are 0 batches; give at least one example")
-    return found
+    if isinstance(batches, DataLoader):
+        return LoaderBatches(batches, device)
+    return batches.to(device)

@@ -1,8 +1,5 @@
 """Optimisers, and parts of a model that learn at rates and from steps of their own."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,18 +12,11 @@ from intro_lm.training.settings import TrainingSettings
 
 @dataclass(frozen=True, eq=False)
 class ParameterGroup:
-    """Parameters of a model that learn alike.
-
-    Args:
-        parameters: which.
-        rate: their learning rate as a multiple of the schedule's.
-        start: the first step, counted from 0, in which they learn. Until then they are frozen: no
-            gradient is computed for them and weight decay leaves them alone.
-    """
+    """Parameters of a model that learn alike."""
 
     parameters: Sequence[nn.Parameter]
-    rate: float = 1.0
-    start: int = 0
+    rate: float = 1.0  # their learning rate as a multiple of the schedule's
+    start: int = 0  # the first step, from 0, in which they learn: no gradient, no decay until then
 
 
 @dataclass(frozen=True)
@@ -41,9 +31,8 @@ class FineTuning:
         head_first: the head, which is new, learns alone for a stage.
         gradual_unfreezing: in each further stage one more layer learns, from the top down; off, all
             layers below the head begin together.
-        stage: fraction of the steps in a stage, from 0 to below 1.
-        rate_decay: each layer learns so many times slower than the one above (discriminative
-            learning rates); 1 lets all learn alike.
+        stage: fraction of the steps in a stage.
+        rate_decay: each layer learns so many times slower than the one above.
         frozen: only the head ever learns: the pretrained layers serve as features.
     """
 
@@ -66,10 +55,9 @@ class FineTuning:
             stages = self.head_first + (below - 1) * self.gradual_unfreezing if below else 0
             start = steps if self.frozen and below else round(stages * self.stage * steps)
             if start >= steps and not self.frozen:
-                most = math.floor(100 * (steps - 1) / (stages * steps)) / 100
                 raise ValueError(
                     f"stage is {self.stage}, so layer {below} below the head would begin at step "
-                    f"{start} of {steps}; choose a stage of at most {most}"
+                    f"{start} of {steps}; choose a smaller stage"
                 )
             groups.append(ParameterGroup(parameters, self.rate_decay**-below, start))
         return groups
@@ -83,11 +71,10 @@ def make_optimizer(
     """The settings' optimiser of all parameters that want gradients, in these groups or in one."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
-    grouped = [id(p) for group in groups for p in group.parameters]
-    if sorted(grouped) != sorted(map(id, trained)):
+    if {id(p) for group in groups for p in group.parameters} != set(map(id, trained)):
         raise ValueError(
-            f"the model has {len(trained)} parameters that want gradients, and the parameter "
-            f"groups hold {len(grouped)} that are not the same; put each in exactly one group"
+            "the parameter groups don't hold all parameters of the model that want gradients, or "
+            "others; put each of them in one group"
         )
     parameters = [
         {"params": list(group.parameters), "relative_rate": group.rate, "start": group.start}

@@ -24,27 +24,24 @@ def learning_rate_range_test(
     """Train a copy of the model while the learning rate grows from lowest to highest.
 
     It grows by the same factor each step. A good rate lies where the loss still falls fast, well
-    below where it blows up; the test ends early once the loss is four times its lowest.
-
-    Returns:
-        The rates, and the loss of each step before its update.
+    below where it blows up; the test ends early once the loss is four times its lowest. Returns the
+    rates, and the loss of each step before its update.
     """
     if not 0 < lowest < highest < math.inf:
         raise ValueError(f"rates from {lowest!r} to {highest!r}; give 0 < lowest < highest")
     device = choose_device("auto")
     model, batches = copy.deepcopy(model).to(device).train(), batches.to(device)
     update = make_optimizer(model, TrainingSettings(steps, highest, optimizer))
-    rates: list[float] = []
+    rates = [lowest * (highest / lowest) ** (step / max(steps - 1, 1)) for step in range(steps)]
     losses: list[float] = []
     endless = itertools.chain.from_iterable(map(batches.epoch, itertools.count()))
-    for step, (inputs, targets) in enumerate(itertools.islice(endless, steps)):
-        rates.append(lowest * (highest / lowest) ** (step / max(steps - 1, 1)))
-        update.param_groups[0]["lr"] = rates[step]
+    for rate, (inputs, targets) in zip(rates, endless, strict=False):
+        update.param_groups[0]["lr"] = rate
         batch_loss = cross_entropy(model(inputs), targets)
         update.zero_grad()
         batch_loss.backward()
         update.step()
         losses.append(batch_loss.item())
-        if not losses[step] <= 4 * min(losses):  # also where it is not a number
+        if not losses[-1] <= 4 * min(losses):  # also where it is not a number
             break
-    return rates, losses
+    return rates[: len(losses)], losses

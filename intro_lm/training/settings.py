@@ -1,7 +1,5 @@
 """How and where a training run goes, checked before it starts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +25,6 @@ class TrainingSettings:
         device: `auto` takes CUDA or MPS, else the CPU; or any name PyTorch knows.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA devices that have
             it and float32 everywhere else, so that all CPUs train alike.
-
-    A value out of range is a `ValueError` that names it.
     """
 
     steps: int = 1000

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from intro_lm.training.lock import lock
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-EVENT_FILES = "events.out.tfevents.*"
+EVENT_FILE = "events.out.tfevents."
 
 
 class Logger(Protocol):
@@ -32,41 +34,38 @@ class Tracker:
 
     Args:
         folder: by convention `runs/<notebook>/<run name>`.
-        resume: go on writing into `folder` itself, for a run that is resumed.
+        resume: go on writing into `folder` itself, for a run that is resumed. A `BlockingIOError`
+            says so if another process is writing there.
     """
 
     def __init__(self, folder: str | Path, resume: bool = False) -> None:
-        self.folder = Path(folder)
-        number = 1
+        self.folder, number = Path(folder), 1
         while not resume and self.folder.exists():
             number += 1
             self.folder = Path(f"{folder}-{number}")
         self.folder.mkdir(parents=True, exist_ok=resume)
-
-    @cached_property
-    def _writer(self) -> Any:  # a SummaryWriter, which declares its file_writer to be None
-        from torch.utils.tensorboard import SummaryWriter
-
-        return SummaryWriter(str(self.folder))
+        self._lock = lock(self.folder / ".tensorboard.lock")
+        self._file: IO[bytes] | None = None
 
     def start(self, step: int) -> None:
         """Begin after `step` steps: what an interrupted run wrote beyond them is hidden."""
-        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.compat.proto.event_pb2 import SessionLog
 
-        restart = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
-        self._writer.file_writer.add_event(restart)
-        self._writer.flush()
+        self._write(step=step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
         """Write named values of one step, which TensorBoard shows at its next refresh."""
+        from torch.utils.tensorboard import summary
+
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, step)
-        self._writer.flush()
+            self._write(step=step, summary=summary.scalar(name, value))
 
     def text(self, name: str, text: str, step: int = 0) -> None:
         """Write a text, such as samples, with its line breaks."""
-        self._writer.add_text(name, text.replace("\n", "  \n"), step)  # Markdown's hard line breaks
-        self._writer.flush()
+        from torch.utils.tensorboard import summary
+
+        broken = text.replace("\n", "  \n")  # Markdown's hard line breaks
+        self._write(step=step, summary=summary.text(name, broken))
 
     def hyperparameters(self, values: Mapping[str, float | int | str | bool]) -> None:
         """Give the run a row on TensorBoard's HParams page, with its latest validation loss.
@@ -74,16 +73,31 @@ class Tracker:
         None is left out. TensorBoard takes the page's columns from one of the runs it shows, so
         start it over runs that have the same hyperparameters, such as those of one sweep.
         """
-        from torch.utils.tensorboard.summary import hparams
+        from torch.utils.tensorboard import summary
 
-        for summary in hparams(dict(values), {"loss/validation": 0.0})[:2]:  # not the session's end
-            self._writer.file_writer.add_summary(summary)
-        self._writer.flush()
+        for part in summary.hparams(dict(values), {"loss/validation": 0.0})[:2]:  # not its end
+            self._write(summary=part)
 
     def close(self) -> None:
         """Finish the run's file."""
-        if "_writer" in self.__dict__:  # or nothing was written
-            self.__dict__.pop("_writer").close()
+        self._lock.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None  # what is still written goes into another
+
+    def _write(self, **event: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        if self._file is None:
+            # Every start has a file of its own, whose number puts it last: TensorBoard reads a
+            # run's files in the order of their names, and a clock may have been set back.
+            earlier = sorted(self.folder.glob(f"{EVENT_FILE}*"))
+            number = int(earlier[-1].name.split(".")[3]) + 1 if earlier else 1
+            self._file = (self.folder / f"{EVENT_FILE}{number:010}").open("wb")
+            self._write(file_version="brain.Event:2")
+        RecordWriter(self._file).write(Event(wall_time=time.time(), **event).SerializeToString())
+        self._file.flush()
 
 
 def load_runs(root: str | Path) -> DataFrame:
@@ -93,13 +107,11 @@ def load_runs(root: str | Path) -> DataFrame:
     `step`, each scalar's tag (NaN where the run has none at that step) and `hparams/NAME` for each
     hyperparameter. `table.groupby("run").last()` has a row per run, `trial-2` before `trial-10`.
     A run without scalars has one row, at step 0. What a resumed run hid is left out.
-
-    Raises:
-        FileNotFoundError: there is no run below `root`.
+    A `FileNotFoundError` says so if there is no run.
     """
     import pandas as pd
 
-    folders = {path.parent for path in Path(root).rglob(EVENT_FILES)}
+    folders = {path.parent for path in Path(root).rglob(f"{EVENT_FILE}*")}
     if not folders:
         raise FileNotFoundError(f"there are no TensorBoard runs below {root}")
     runs = {folder.relative_to(root).as_posix(): folder for folder in folders}
@@ -119,7 +131,7 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 
     steps: dict[int, dict[str, float]] = {}
     hyperparameters: dict[str, Any] = {}
-    for path in sorted(folder.glob(EVENT_FILES), key=lambda path: _natural(path.name)):
+    for path in sorted(folder.glob(f"{EVENT_FILE}*")):
         for event in LegacyEventFileLoader(str(path)).Load():
             if event.session_log.status == SessionLog.START:  # a resumed run begins here
                 steps = {step: steps[step] for step in steps if step < event.step}
@@ -136,5 +148,5 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 
 
 def _natural(name: str) -> list[tuple[str, int]]:
-    """A key that sorts the numbers within names by size."""
+    # A key that sorts the numbers within names by size.
     return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]

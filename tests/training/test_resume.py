@@ -8,14 +8,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from intro_lm.data import PaddedBatches, StreamBatches
-from intro_lm.models import RecurrentLM, TextClassifier
+from intro_lm.models import MLP, RecurrentLM, TextClassifier
 from intro_lm.training import NonFiniteLossError, TrainingSettings, load_weights, train
 from tests.training.conftest import LossThat, dies, same
 
@@ -23,57 +23,34 @@ QUICK = TrainingSettings(steps=60, log_every=10, evaluate_every=20, checkpoint_e
 SHORT = TrainingSettings(steps=40, log_every=8, evaluate_every=20, checkpoint_every=7)
 
 
-def stopped_and_resumed(build, batches, settings, folder, at):
-    """Train whole, and killed in step `at` and resumed: both end with the same."""
+@pytest.mark.parametrize("kind", ["windows", "whole texts", "labelled texts", "a stream"])
+def test_a_killed_run_is_resumed_bitwise_equal(kind, batches, some_names, vocabulary, tmp_path):
+    names, size = some_names[:300], len(vocabulary)
+    recurrent = partial(RecurrentLM, size, "lstm", 8, 16, 2, dropout=0.2)
+    build, batches, settings = {
+        "windows": (partial(MLP, size), batches, QUICK),
+        "whole texts": (recurrent, PaddedBatches.from_texts(vocabulary, names), SHORT),
+        "labelled texts": (
+            partial(TextClassifier, size, 2, hidden_size=16, dropout=0.2),
+            PaddedBatches.from_texts(vocabulary, names, labels=[len(name) % 2 for name in names]),
+            SHORT,
+        ),
+        # The checkpoint of step 21 is in the middle of an epoch.
+        "a stream": (recurrent, StreamBatches.from_texts(vocabulary, names, 6, 20), SHORT),
+    }[kind]
+    models = [build(generator=torch.Generator().manual_seed(0)) for _ in range(3)]
     options = {"validation": batches, "progress": False}
-    whole, resumed = build(), build()
-    expected = train(whole, batches, settings, **options)
-    options["checkpoint_dir"] = folder
+    expected = train(models[0], batches, settings, **options)
+    options["checkpoint_dir"] = tmp_path
     with pytest.raises(RuntimeError, match="power cut"):
-        train(build(), batches, settings, loss=LossThat(dies, at), **options)
-    history = train(resumed, batches, settings, resume=True, **options)
+        train(models[1], batches, settings, loss=LossThat(dies, at=27), **options)
+    history = train(models[2], batches, settings, resume=True, **options)
     assert history.train_losses == expected.train_losses
     assert history.validation_losses == expected.validation_losses
-    assert same(whole, resumed)
+    assert same(models[0], models[2])
 
 
-def test_windows_with_dropout_between_two_entries(make_model, batches, tmp_path):
-    def build():
-        return nn.Sequential(make_model(), nn.Dropout(0.3))
-
-    stopped_and_resumed(build, batches, QUICK, tmp_path, at=38)
-
-
-def test_whole_texts(some_names, vocabulary, tmp_path):
-    def build():
-        return RecurrentLM(len(vocabulary), "gru", 8, 16, generator=torch.Generator())
-
-    batches = PaddedBatches.from_texts(vocabulary, some_names[:200])
-    stopped_and_resumed(build, batches, SHORT, tmp_path, at=27)
-
-
-def test_labelled_texts(some_names, vocabulary, tmp_path):
-    def build():
-        return TextClassifier(len(vocabulary), 2, generator=torch.Generator())
-
-    labels = [int(name[-1] in "aeiou") for name in some_names[:200]]
-    batches = PaddedBatches.from_texts(vocabulary, some_names[:200], labels=labels)
-    stopped_and_resumed(build, batches, SHORT, tmp_path, at=27)
-
-
-@pytest.mark.parametrize(("cell", "at"), [("rnn", 27), ("gru", 20), ("lstm", 27)])
-def test_a_stream_in_the_middle_of_an_epoch(cell, at, some_names, vocabulary, tmp_path):
-    stream = StreamBatches.from_texts(vocabulary, some_names[:300], batch_size=6, length=20)
-    assert (at - 1) // 7 * 7 % len(stream) != 0  # where the checkpoint was saved
-
-    def build():
-        generator = torch.Generator().manual_seed(0)
-        return RecurrentLM(len(vocabulary), cell, 8, 16, 2, dropout=0.2, generator=generator)
-
-    stopped_and_resumed(build, stream, SHORT, tmp_path, at)
-
-
-def test_a_finished_run_is_returned_at_once(make_model, batches, tmp_path):
+def test_a_finished_run_is_returned_at_once_and_never_overwritten(make_model, batches, tmp_path):
     model, again, loaded = make_model(), make_model(seed=5), make_model(seed=6)
     history = train(model, batches, SHORT, checkpoint_dir=tmp_path, progress=False)
     repeated = train(again, batches, SHORT, checkpoint_dir=tmp_path, resume=True, progress=False)
@@ -81,10 +58,6 @@ def test_a_finished_run_is_returned_at_once(make_model, batches, tmp_path):
     assert load_weights(tmp_path, loaded) == 40
     assert same(model, again)
     assert same(model, loaded)
-
-
-def test_a_folder_with_a_run_is_not_overwritten(make_model, batches, tmp_path):
-    train(make_model(), batches, SHORT, checkpoint_dir=tmp_path, progress=False)
     with pytest.raises(FileExistsError, match="resume=True"):
         train(make_model(), batches, SHORT, checkpoint_dir=tmp_path, progress=False)
 

@@ -35,8 +35,5 @@ def test_one_cycle_rises_to_the_rate_and_falls_towards_zero():
     assert max(rates) == rates[20] == 0.5
     assert 0 < rates[-1] < 0.01
     assert 0 < rates[0] < 0.05
-
-
-def test_constant_stays():
-    settings = TrainingSettings(steps=10, learning_rate=0.5, schedule="constant")
-    assert {settings.learning_rate_at(step) for step in range(10)} == {0.5}
+    constant = TrainingSettings(steps=10, learning_rate=0.5, schedule="constant")
+    assert {constant.learning_rate_at(step) for step in range(10)} == {0.5}

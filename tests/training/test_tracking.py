@@ -38,13 +38,6 @@ def test_a_resumed_run_hides_what_was_written_beyond_the_checkpoint(tmp_path):
     assert list(load_runs(tmp_path)["hparams/learning_rate"]) == [0.1] * 5
 
 
-def test_a_run_resumed_in_the_same_second_hides_it_too(tmp_path):
-    """The files of one process are numbered, and the tenth must not come before the ninth."""
-    for value in range(12):
-        write(tmp_path / "mlp", {10: {"loss/train": value}}, start=0, resume=True)
-    assert curve(tmp_path) == [(10, 11.0)]
-
-
 def test_what_is_written_after_closing_hides_nothing(tmp_path):
     tracker = Tracker(tmp_path / "mlp")
     tracker.start(0)
@@ -66,27 +59,24 @@ def test_no_runs_is_an_error_that_names_the_folder(tmp_path):
         load_runs(tmp_path)
 
 
-def test_runs_of_different_tags_share_a_table(tmp_path):
-    steps = {10: {"loss/train": 3.0}, 20: {"loss/train": 2.0, "loss/validation": 2.5}}
-    write(tmp_path / "a", steps)
-    write(tmp_path / "b", {20: {"accuracy": 0.5}})
-    table = load_runs(tmp_path)
-    assert list(table) == ["run", "step", "accuracy", "loss/train", "loss/validation"]
-    assert list(table["run"]) == ["a", "a", "b"]
-    assert list(table["step"]) == [10, 20, 20]
-    np.testing.assert_array_equal(table["accuracy"], [np.nan, np.nan, 0.5])
-    np.testing.assert_array_equal(table["loss/train"], [3.0, 2.0, np.nan])
-    np.testing.assert_array_equal(table["loss/validation"], [np.nan, 2.5, np.nan])
-
-
-def test_hyperparameters_are_on_each_row_of_their_run(tmp_path):
+def test_runs_of_different_tags_and_hyperparameters_share_a_table(tmp_path):
     values = {"learning_rate": 0.1, "hidden_size": 64, "optimizer": "sgd", "tied": True}
-    write(tmp_path / "a", {10: {"loss/train": 3.0}, 20: {"loss/train": 2.0}}, values)
-    write(tmp_path / "b", {10: {"loss/train": 4.0}})
+    steps = {10: {"loss/train": 3.0}, 20: {"loss/train": 2.0, "loss/validation": 2.5}}
+    write(tmp_path / "a", steps, values)
+    write(tmp_path / "b", {20: {"accuracy": 0.5}})
+    write(tmp_path / "new", {}, {"learning_rate": 0.2})  # has logged nothing yet
     table = load_runs(tmp_path)
+    scalars = ["accuracy", "loss/train", "loss/validation"]
+    assert sorted(table) == sorted(["run", "step", *scalars, *(f"hparams/{n}" for n in values)])
+    assert list(zip(table["run"], table["step"], strict=True)) == [
+        ("a", 10), ("a", 20), ("b", 20), ("new", 0)
+    ]  # fmt: skip
+    nan = np.nan
+    expected = [[nan, 3.0, nan], [nan, 2.0, 2.5], [0.5, nan, nan], [nan, nan, nan]]
+    np.testing.assert_array_equal(table[scalars], expected)
     for name, value in values.items():
         assert list(table[f"hparams/{name}"][:2]) == [value, value]
-        assert table[f"hparams/{name}"].isna().tolist() == [False, False, True]
+    assert table["hparams/learning_rate"].fillna(0).tolist() == [0.1, 0.1, 0, 0.2]
 
 
 def test_runs_are_sorted_as_people_count(tmp_path):
@@ -95,14 +85,6 @@ def test_runs_are_sorted_as_people_count(tmp_path):
     last = load_runs(tmp_path).groupby("run").last()
     assert list(last.index) == ["trial-1", "trial-2", "trial-10"]
     assert list(last["loss/train"]) == [1.0, 2.0, 10.0]
-
-
-def test_a_run_that_has_logged_nothing_yet_is_at_step_0(tmp_path):
-    write(tmp_path / "new", {}, {"learning_rate": 0.1})
-    write(tmp_path / "old", {10: {"loss/train": 3.0}}, {"learning_rate": 0.2})
-    table = load_runs(tmp_path)
-    assert list(table["step"]) == [0, 10]
-    assert list(table["hparams/learning_rate"]) == [0.1, 0.2]
 
 
 def test_a_hyperparameter_that_tensorboard_cannot_hold_is_refused(tmp_path):

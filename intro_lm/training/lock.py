@@ -1,0 +1,31 @@
+"""A lock on what a run writes, so that two processes never write the same run."""
+
+import sys
+from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Lock a file until it is closed or the process ends, however that ends.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+    """
+    file = path.open("ab")
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:  # of POSIX: unlike that of `flock`, no forked child inherits it and lives on with it
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        raise BlockingIOError(
+            f"another process is writing a run in {path.parent}; let it end, or choose another "
+            "folder"
+        ) from None
+    return file
