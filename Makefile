@@ -16,7 +16,7 @@ help: ## list these targets
 setup: $(READY) ## make the environment in .venv (every other target does so where needed)
 
 $(READY): requirements.txt constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11, 5) and "Python 3.11.5 or newer is needed and $(PYTHON) is %d.%d.%d; name one with: make PYTHON=/path/to/python3" % v[:3])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed and $(PYTHON) is %d.%d.%d; name one with: make PYTHON=/path/to/python3" % v[:3])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

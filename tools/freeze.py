@@ -1,7 +1,11 @@
-"""Resolve both requirement files afresh, write pip's choice to constraints.txt: `make freeze`."""
+"""Resolve both requirement files afresh, write pip's choice to constraints.txt: `make freeze`.
+
+The choice is for the oldest release of Python that the package runs on, so it fits newer ones too.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,37 +14,32 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
+OLDEST_PYTHON = "3.11.0"
 CUDA = re.compile(r"(nvidia|cuda|triton)", re.IGNORECASE)  # each machine's torch brings its own
-NOT_PINNED = {"pip", "wheel", "intro-lm"}
 ELSEWHERE = ("appnope",)  # needed on macOS only, so that a freeze on Linux doesn't see it
 HEADER = """\
-# Every package of the tested set, by name and version: a full freeze of requirements-dev.txt,
-# made by 'make freeze'. CUDA packages are left out: each machine gets its own build of torch.
+# Every package of the tested set, by name and version: what pip chooses for requirements-dev.txt
+# on the oldest Python, written by 'make freeze'. CUDA packages are left out: each machine gets its
+# own build of torch.
 """
-
-
-def _name(pin: str) -> str:
-    return pin.split("==")[0].lower()
 
 
 def main() -> None:
     files = ("requirements.txt", "requirements-dev.txt")
     asked = [line for file in files for line in (ROOT / file).read_text("utf-8").splitlines()]
     free = [line for line in asked if line and not line.startswith(("#", "-"))]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = Path(folder) / "bin" / "python"
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--quiet", *free, *ELSEWHERE], check=True)
-        listed = subprocess.run(
-            [*pip, "list", "--format=freeze"], check=True, capture_output=True, text=True
-        )
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--dry-run", "--ignore-installed", "--report", "-", "--only-binary=:all:"]
+    with tempfile.TemporaryDirectory() as folder:  # pip wants one for another Python's packages
+        command += ["--python-version", OLDEST_PYTHON, "--target", folder, *free, *ELSEWHERE]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    chosen = [package["metadata"] for package in json.loads(done.stdout)["install"]]
     pins = [
-        line.split("+")[0]  # torch's build, such as +cpu, is the machine's choice
-        for line in listed.stdout.splitlines()
-        if not CUDA.match(line) and _name(line) not in NOT_PINNED
+        f"{one['name']}=={one['version'].split('+')[0]}\n"  # torch's +cpu is the machine's choice
+        for one in sorted(chosen, key=lambda one: one["name"].lower())
+        if not CUDA.match(one["name"])
     ]
-    CONSTRAINTS.write_text(HEADER + "\n".join(sorted(pins, key=_name)) + "\n", encoding="utf-8")
+    CONSTRAINTS.write_text(HEADER + "".join(pins), encoding="utf-8")
     print(f"{len(pins)} packages pinned in {CONSTRAINTS.name}")
 
 
