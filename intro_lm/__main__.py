@@ -6,8 +6,6 @@ import argparse
 import sys
 from importlib import import_module
 
-from intro_lm.cli.flags import in_flags
-
 COMMANDS = {  # each is a module of intro_lm.cli
     "train": "train a language model",
     "sample": "write texts with a trained language model",
@@ -32,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command.run(options)
     except (ValueError, KeyError, OSError, ArithmeticError, KeyboardInterrupt) as error:
+        from intro_lm.cli.flags import (
+            in_flags,
+        )  # an old Python can't read it; the doctor runs there
+
         print(in_flags(error, parsers[chosen].format_usage()), file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
 

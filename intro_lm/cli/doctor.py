@@ -1,6 +1,7 @@
 """`python -m intro_lm doctor`: what this machine has, and what the curriculum still needs.
 
-Only the standard library is imported at the top: it must run where packages are missing.
+Only the standard library is imported at the top, and nothing that an old Python can't read: it must
+run where packages are missing, and under a system's own Python.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 OLDEST_PYTHON = (3, 11)
@@ -21,6 +23,7 @@ PACKAGES = (
     "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "optuna", "pandas",
     "pooch", "safetensors", "scikit-learn", "tokenizers", "tqdm",
 )  # fmt: skip
+WHERE = "import importlib.util as u; print(getattr(u.find_spec('intro_lm'), 'origin', 'none'))"
 
 
 class Finding(NamedTuple):
@@ -54,20 +57,53 @@ def report(findings: list[Finding]) -> str:
 
 
 def examine() -> list[Finding]:
-    """Look at versions, device, threads, disk and git branch."""
+    """Look at environment, versions, device, threads, disk and git branch."""
+    versions = {package: _version(package) for package in PACKAGES}
+    missing = [package for package, version in versions.items() if not version]
+    folder = _folder()
+    own = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if missing and own.exists() and Path(sys.prefix).resolve() != (folder / ".venv").resolve():
+        # Most often a terminal's own Python, of which the rest would say nothing that helps.
+        remedy = f"type: {os.path.relpath(own)} -m intro_lm doctor"
+        return [Finding("environment", f"{sys.executable} is not the one in .venv", remedy)]
     old = sys.version_info < OLDEST_PYTHON
-    remedy = "install Python 3.11 or newer, then delete .venv" if old else ""
-    findings = [Finding("python", platform.python_version(), remedy)]
-    for package in PACKAGES:
-        try:
-            findings.append(Finding(package, metadata.version(package)))
-        except metadata.PackageNotFoundError:
-            findings.append(Finding(package, "missing", "run: pip install -r requirements.txt"))
+    remedy = "install Python 3.11 or newer, then delete .venv and set up again" if old else ""
+    findings = [Finding("python", platform.python_version(), remedy), _package(folder)]
+    findings += [Finding(package, version) for package, version in versions.items() if version]
+    if missing:
+        remedy = "run: make setup (Windows, conda: pip install -r requirements.txt)"
+        findings.append(Finding("packages", "missing: " + ", ".join(missing), remedy))
     if find_spec("torch"):
         findings += _device_and_threads()
     free = shutil.disk_usage(".").free / 1e9
     remedy = f"make {LEAST_DISK:.0f} GB free here" if free < LEAST_DISK else ""
     return [*findings, Finding("disk", f"{free:.1f} GB free", remedy), _branch()]
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _folder() -> Path:
+    """The curriculum's folder: the one around the working folder, else the one of this file."""
+    here = Path.cwd()
+    around = (one for one in (here, *here.parents) if (one / "intro_lm" / "__init__.py").exists())
+    return next(around, Path(__file__).parents[2])
+
+
+def _package(folder: Path) -> Finding:
+    """Whether notebooks import the package of this folder: an environment remembers its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHERE], cwd=folder / "notebooks", capture_output=True, text=True
+    )
+    found = Path(done.stdout.strip())
+    if found.parent.resolve() == (folder / "intro_lm").resolve():
+        return Finding("intro_lm", "notebooks import this folder's")
+    remedy = "was the folder moved or copied after set-up? delete .venv, then set up again"
+    return Finding("intro_lm", f"notebooks import {found}", remedy)
 
 
 def _device_and_threads() -> list[Finding]:
