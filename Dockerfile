@@ -1,9 +1,10 @@
 # JupyterLab on the curriculum at http://127.0.0.1:8888, TensorBoard over runs/ at :6006.
 #
 #   docker build -t intro-lm .
-#   docker run --rm -p 8888:8888 -p 6006:6006 -v "$PWD:/work" intro-lm
+#   docker run --rm -p 127.0.0.1:8888:8888 -p 127.0.0.1:6006:6006 -v "$PWD:/work" intro-lm
 #
-# The log shows the address to open, with its token. What you change is saved in your own folder.
+# The log shows the address to open, with its token. What you change is saved in your own folder. Only
+# this machine reaches the ports: TensorBoard asks for no password.
 #
 # Files: the container's user has uid 1000. If yours is another (`id -u` tells), the folder stays
 # yours and writable with   docker run --user "$(id -u):$(id -g)" …   : any uid will do.
@@ -33,6 +34,7 @@ RUN python -m venv /opt/venv
 # With MAKEFLAGS `make` uses this environment and sets up none; a mounted .venv is the host's.
 ENV PATH=/opt/venv/bin:$PATH \
     MAKEFLAGS="VENV=/opt/venv READY=" \
+    JUPYTER_CONFIG_PATH=/work/course/lab \
     HOME=/home/intern \
     USER=intern
 WORKDIR /work

@@ -4,22 +4,35 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
+# An environment works only in the folder that it was made for, whose name .ready holds.
+MADE_FOR := $(if $(READY),$(shell cat $(READY) 2>/dev/null))
 # Two test files or notebooks at once, a thread each: on two cores faster than one with two threads.
 TWO_AT_ONCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# 00 or the file's name; looked up when it is used.
+NOTEBOOK_FILE = $(or $(firstword $(wildcard $(NOTEBOOK) notebooks/$(NOTEBOOK)_*.ipynb)),\
+	$(error there is no notebook "$(NOTEBOOK)"; say which: make hand-in NOTEBOOK=00))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab notebooks test slow test-all lint format record bands freeze clean
+.PHONY: help setup lab notebooks hand-in test slow test-all lint format record bands freeze clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment in .venv (every other target does so where needed)
 
+ifneq ($(or $(MADE_FOR),$(CURDIR)),$(CURDIR))
+$(READY): moved
+.PHONY: moved
+moved:
+	@echo "this folder was moved or copied from $(MADE_FOR): setting up again"
+	rm -rf $(VENV)
+endif
+
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed and $(PYTHON) is %d.%d.%d; name one with: make PYTHON=/path/to/python3" % v[:3])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 # What only maintainers need: types, a browser's driver, checks of files.
 $(DEV_READY): $(READY) requirements-dev.txt
@@ -27,7 +40,7 @@ $(DEV_READY): $(READY) requirements-dev.txt
 	@touch $@
 
 lab: $(READY) ## open JupyterLab at notebook 00
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
+	JUPYTER_CONFIG_PATH=course/lab $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_pytorch_warmup.ipynb
 
 notebooks: $(READY) ## execute every notebook into build/notebooks, with an index.html
 	$(BIN)/python -m course run
@@ -45,6 +58,10 @@ lint: $(DEV_READY) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+hand-in: $(READY) ## format, record and check your notebook: make hand-in NOTEBOOK=00
+	$(BIN)/ruff format $(NOTEBOOK_FILE)
+	$(BIN)/python -m course record $(NOTEBOOK_FILE)
 
 format: $(READY) ## ruff's formatter, on notebooks too
 	$(BIN)/ruff format .

@@ -54,8 +54,10 @@ def lab(folder: Path, home: Path) -> Iterator[dict[str, Any]]:
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
     }
+    settings, command = lab_command()
+    homes["JUPYTER_CONFIG_PATH"] = str(ROOT / settings)
     others = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    command = [*lab_command(), "--no-browser", "--port=0"]
+    command += ["--no-browser", "--port=0"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in containers, where root may be the only user
     home.mkdir()
@@ -85,14 +87,15 @@ def lab(folder: Path, home: Path) -> Iterator[dict[str, Any]]:
                 kernel.kill()
 
 
-def lab_command() -> list[str]:
-    """What `make lab` runs, in the environment that runs this test."""
+def lab_command() -> tuple[str, list[str]]:
+    """The settings' folder and the command of `make lab`, in the environment of this test."""
     # Under `make test`, the outer make would pass its own flags on.
     others = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     command = ["make", "--dry-run", "--no-print-directory", "lab"]
     made = subprocess.run(command, cwd=ROOT, env=others, capture_output=True, text=True, check=True)
     words = shlex.split(made.stdout.strip().splitlines()[-1])
-    return [str(Path(sys.executable).parent / "jupyter"), *words[words.index("lab") :]]
+    jupyter = str(Path(sys.executable).parent / "jupyter")
+    return words[0].removeprefix("JUPYTER_CONFIG_PATH="), [jupyter, *words[2:]]
 
 
 def show(page: Page, position: int) -> Locator:
@@ -155,6 +158,12 @@ def test_an_intern_runs_notebook_00_and_solves_an_exercise(tmp_path: Path) -> No
             for text in printed(before[position]):
                 expect(outputs(cell)).to_contain_text(text)
             expect(outputs(cell).locator("img")).to_have_count(pictures(before[position]))
+        # Outputs break between words, and a progress bar isn't painted as an error.
+        expect(outputs(show(page, code[0])).locator("pre").first).to_have_css(
+            "word-break", "normal"
+        )
+        bar = page.locator('[data-mime-type$="stderr"]', has_text="epoch 1: 100%")
+        expect(bar).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
         answer(page, stub)
         expect(prompt(show(page, stub))).to_have_text(f"[{len(code) + 1}]:")
@@ -194,14 +203,12 @@ def copied(folder: Path) -> Path:
 def open_notebook(page: Page, server: dict[str, Any]) -> None:
     page.goto(server["url"])
     expect(page.get_by_text("Token authentication is enabled")).to_be_visible()
-    # JupyterLab asks every new user whether to bring news, and hides part of the notebook by it.
-    news = page.locator(".Toastify__toast").filter(has_text="Jupyter news")
-    page.add_locator_handler(
-        news, lambda toast: toast.get_by_role("button", name="No", exact=True).click()
-    )
     page.goto(f"{server['url']}?token={server['token']}")
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
     expect(page.get_by_role("tab", name=NOTEBOOK.name)).to_be_visible()
+    # Quiet: no question about news, and no ● of a change that nobody made.
+    expect(page.locator(".Toastify__toast")).to_have_count(0)
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
 
 
 def run_all(page: Page, count: int, last: int) -> None:

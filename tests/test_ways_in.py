@@ -1,6 +1,8 @@
 """The ways in: requirement files, hosted CI, conda, and Windows by hand."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,6 +22,7 @@ WINDOWS = (ROOT / "docs" / "windows.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="Windows has no make")
 PINNED = re.compile(r"^\s*(?:- )?uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 
 
@@ -74,6 +77,42 @@ def test_the_oldest_python_is_the_same_everywhere(workflow):
     assert f"v < {OLDEST_PYTHON} and" in MAKEFILE
     for text in (MAKEFILE, (ROOT / "README.md").read_text("utf-8")):
         assert set(re.findall(r"Python ([\d.]+) or newer", text)) == {oldest}
+
+
+# The Makefile
+
+
+def planned(folder: Path, *words: str) -> str:
+    """What make would do in a folder, and what it says; nothing is run."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "--makefile", str(ROOT / "Makefile"), *words]
+    return subprocess.run(command, cwd=folder, env=others, capture_output=True, text=True).stdout
+
+
+@needs_make
+@pytest.mark.parametrize("made_for", ["here", "elsewhere", "unknown"])
+def test_an_environment_that_was_moved_or_copied_is_set_up_again(tmp_path, made_for):
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+    ready = tmp_path / ".venv" / ".ready"
+    ready.parent.mkdir()
+    ready.write_text({"here": str(tmp_path), "elsewhere": "/old", "unknown": ""}[made_for])
+    assert ("rm -rf .venv" in planned(tmp_path, "setup")) == (made_for == "elsewhere")
+    assert ("-m venv .venv" in planned(tmp_path, "lab")) == (made_for == "elsewhere")
+    assert "rm -rf" not in planned(tmp_path, "VENV=/opt/venv", "READY=", "lab")  # in the container
+
+
+@needs_make
+@pytest.mark.parametrize("named", ["01", "notebooks/01_mlp_baseline.ipynb"])
+def test_one_notebook_is_handed_in(named):
+    steps = planned(ROOT, "hand-in", f"NOTEBOOK={named}").splitlines()[-2:]
+    assert [step.split()[-1] for step in steps] == ["notebooks/01_mlp_baseline.ipynb"] * 2
+    assert ["ruff format" in steps[0], "course record" in steps[1]] == [True, True]
+    assert "course record" not in planned(ROOT, "hand-in", "NOTEBOOK=7")
+    for notebook in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        text = notebook.read_text("utf-8")
+        assert f"`make hand-in NOTEBOOK={notebook.name[:2]}`" in text
+        assert "make record" not in text
 
 
 # The hosted runs
@@ -152,6 +191,7 @@ def test_windows_commands_do_what_the_makefile_does():
     recipes = MAKEFILE.replace("$(TWO_AT_ONCE)", "$(BIN)/python -m pytest -n 2 --dist loadfile")
     recipes = recipes.replace("$(BIN)/", ".venv\\Scripts\\")
     recipes = recipes.replace(" --quiet --disable-pip-version-check", "")
+    recipes = recipes.replace("$(NOTEBOOK_FILE)", "notebooks/00_pytorch_warmup.ipynb")
     for command in windows_commands():
         if command.startswith(".venv\\Scripts\\") and not command.endswith("doctor"):
             assert command in recipes, command
