@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -161,19 +160,6 @@ def test_a_cached_environment_is_that_of_these_requirements_and_this_python(work
     assert set(re.findall(r"'([\w.-]+\.t\w+)'", key)) == files
     assert "steps.python.outputs.python-version" in key
     assert "runner.os" in key
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the command is for Linux's sed")
-def test_the_weekly_run_takes_the_newest_of_all_that_is_not_pinned_on_purpose(workflow, tmp_path):
-    (command,) = (run for run in runs(workflow, "newest") if run.startswith("sed "))
-    subprocess.run(
-        ["bash", "-euc", command], cwd=ROOT, env={"RUNNER_TEMP": str(tmp_path)}, check=True
-    )
-    newest = (tmp_path / "newest.txt").read_text().splitlines()
-    asked = pins("requirements.txt") | pins("requirements-dev.txt")
-    assert [line.split("==")[0] for line in newest] == list(asked)
-    kept = {line.split("==")[0] for line in newest if "==" in line}
-    assert kept == {"nbval", "ruff", "mypy"}
 
 
 # Windows by hand, and conda
