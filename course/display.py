@@ -11,10 +11,15 @@ from typing import Any
 KEY = "course"
 
 
+def shell() -> Any:
+    """The IPython that runs the notebook; None outside of one."""
+    ipython = sys.modules.get("IPython")
+    return ipython and ipython.get_ipython()
+
+
 def publish(text: str, metadata: dict[str, Any] | None = None, markdown: str | None = None) -> None:
     """Show a text, as Markdown where a notebook can. Outside IPython it is only printed."""
-    ipython = sys.modules.get("IPython")
-    if ipython is None or ipython.get_ipython() is None:
+    if shell() is None:
         print(text)
         return
     from IPython.display import publish_display_data

@@ -15,10 +15,10 @@ To add one:
 
        compare(answer, build_windows, ([1, 14, 14, 1], 3), MISTAKES)
 
-   The smallest case comes first. All checks together have 4 seconds, on one thread, with seeds
-   set to 0.
-2. Add to `tests/course/exercises/test_notebook_01.py` a right answer that is written differently,
-   and wrong answers that no `Mistake` covers. Solution, stub and mistakes are tested already.
+   The smallest case comes first. All checks together have 4 seconds of processor time, on one
+   thread, with seeds set to 0.
+2. Add to `tests/course/exercises/answers_01.py` a right answer that is written differently, and
+   wrong answers that no `Mistake` covers. Solution, stub and mistakes are tested already.
 3. Put the three cells into the notebook, and record it with `python -m course record`.
 """
 

@@ -1,15 +1,11 @@
-"""One exercise: check an answer, give hints, show the solution.
-
-A text must be the same on every machine, because stored outputs are compared: it holds no
-addresses, no folders and no times.
-"""
+"""One exercise: check an answer, give hints, show the solution."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
+import contextlib
+import functools
 import inspect
-import linecache
 import re
 import textwrap
 from collections.abc import Callable
@@ -20,9 +16,8 @@ import intro_lm
 from course import display
 from course.exercises.comparing import Mistake
 from course.exercises.running import Check, Failure, run_checks
-
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][\w.+-]+)+[/\\](?=[\w.+-])")
+from course.meaning import as_python, digest
+from course.review.names import defined
 
 
 @dataclass
@@ -57,13 +52,13 @@ class Exercise:
                 f"Write `{asked}` in place of the `...`, run its cell, then this one. "
                 "`ex.hint()` gives a hint."
             )
-        elif not inspect.isfunction(answer):
+        elif not callable(answer) or isinstance(answer, type):
             outcome = "not yet"
             text = (
                 f"`check` takes the function itself, `ex.check({asked})` without calling it, "
                 f"and got an object of type `{type(answer).__name__}`."
             )
-        elif failure := run_checks(answer, self.checks):
+        elif failure := run_checks(self.named(answer), self.checks):
             outcome, failed = "not yet", [failure.check]
             text = self._explain(failure)
         else:
@@ -74,22 +69,26 @@ class Exercise:
             "outcome": outcome,
             "failed": failed,
             "version": intro_lm.__version__,
-            "answer": _digest(answer),
+            "answer": None if answer is self.solved_by else _home(answer),
         }
-        _publish(f"**{self.name}: {outcome}.** {text}", metadata)
+        _publish(f"{self.name}: {outcome}.", f" {text}", metadata)
+
+    def named(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """The answer with the stub's name and signature, which an object or a partial has not."""
+        return functools.update_wrapper(lambda *given: answer(*given), self.solved_by)
 
     def hint(self) -> None:
         """Show the first hint, and at each further call the next."""
         shown, total = self._hints_shown, len(self.hints)
         if shown == total:
-            _publish(f"{self.name}: that was the last of {total} hints. Try `ex.solution()`.")
+            _publish("", f"{self.name}: that was the last of {total} hints. Try `ex.solution()`.")
             return
         self._hints_shown += 1
-        _publish(f"**Hint {shown + 1} of {total}.** {self.hints[shown]}")
+        _publish(f"Hint {shown + 1} of {total}.", f" {self.hints[shown]}")
 
     def solution(self) -> None:
         """Show the solution's source, and why it is so."""
-        _publish(f"```python\n{self.source()}```\n\n{self.why}")
+        _publish("", f"```python\n{self.source()}```\n\n{self.why}")
 
     def source(self) -> str:
         """The solution's source, as it may stand in the stub's cell."""
@@ -123,17 +122,20 @@ def _tested(check: Check) -> str:
     return (check.__doc__ or "").splitlines()[0]
 
 
-def _digest(answer: Any) -> str | None:
-    """The sha256 of the cell that defined the answer, as it stands; None if no cell did."""
-    if not inspect.isfunction(answer):
+def _home(answer: Any) -> str | None:
+    """The digest of the cell that last gave the answer its name; None if no cell did."""
+    shell = display.shell()
+    if shell is None:
         return None
-    entry = linecache.cache.get(answer.__code__.co_filename)
-    if entry is None or len(entry) != 4 or entry[1] is not None:  # a file has a time of change
-        return None
-    return hashlib.sha256("".join(entry[2]).strip().encode()).hexdigest()
+    names = {name for name, value in shell.user_ns.items() if value is answer}
+    history = shell.history_manager.input_hist_raw
+    for source in reversed(history):
+        with contextlib.suppress(SyntaxError):
+            if names & defined(as_python(source)):
+                return digest(source)
+    return None
 
 
-def _publish(markdown: str, metadata: dict[str, Any] | None = None) -> None:
-    markdown = FOLDERS.sub("", ADDRESS.sub("", markdown))
-    text = re.sub(r"\n```\w*|^```\w*\n", "", markdown).replace("**", "")
-    display.publish(text, metadata, markdown)
+def _publish(head: str, body: str, metadata: dict[str, Any] | None = None) -> None:
+    text = re.sub(r"\n```\w*|^```\w*\n", "", head + body)
+    display.publish(text, metadata, (head and f"**{head}**") + body)

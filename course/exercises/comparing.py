@@ -7,6 +7,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -133,7 +134,7 @@ def _in_a_line(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The line of the answer's cell that raised."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is that of `attempt`
-    lines = [frame.line for frame in frames if frame.filename == frames[0].filename]
-    return f", in the line `{lines[-1]}`" if lines and lines[-1] else ""
+    """The line of a cell that raised; a cell is no file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if frame.line and not Path(frame.filename).exists()]
+    return f", in the line `{lines[-1]}`" if lines else ""

@@ -1,39 +1,39 @@
 """Run checks so that an honest mistake doesn't hurt the kernel.
 
-On Linux the checks run in a forked process with a limit on its memory, which is killed after
-`SECONDS`: neither an endless loop, nor a crash, nor a huge allocation reaches the kernel, and what
-the answer prints or changes is gone with the process.
+On Linux the checks run in a forked process that keeps one thing of the kernel's open: a pipe, on
+which it sends results and what the answer prints. Its memory and its time have limits. So neither
+an endless loop, nor a crash, nor a huge allocation, nor a stray write reaches the kernel, and what
+the answer changes is gone with the process.
 
 Windows has no fork, on macOS the libraries below torch don't survive one, and neither does CUDA.
-There the checks run in a thread with the same deadline, where a crash still ends the kernel.
+There the checks run in the kernel itself, as any cell does, and it is interrupted as for any cell.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import builtins
 import faulthandler
 import gc
-import multiprocessing
+import io
 import os
+import pickle
 import random
 import signal
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from course.exercises.comparing import Answer, NotYet
 
-SECONDS = 4.0  # what all checks of one answer may take together
+SECONDS = 4  # of processor time for all checks of one answer, whatever else the machine does
+PATIENCE = 60  # seconds on the clock, for an answer that waits
 MEMORY = 2 * 2**30  # bytes beyond what the kernel has already
-TOO_LONG = f"It had not finished after {SECONDS:.0f} s; is there a loop that never ends?"
+MOST_PRINTED = 2000  # characters
 Check = Callable[[Answer], None]
 
 
@@ -47,13 +47,17 @@ class Failure:
 
 
 def run_checks(answer: Answer, checks: Sequence[Check]) -> Failure | None:
-    """Run the checks up to the first that fails, for at most `SECONDS`; None if all pass."""
-    found: list[Failure | None] = []
-    in_process = sys.platform == "linux" and not torch.cuda.is_initialized()
-    ended = (_in_process if in_process else _in_thread)(answer, checks, found)
-    if found and found[-1]:
-        return found[-1]
-    return Failure(checks[len(found)].__name__, ended) if len(found) < len(checks) else None
+    """Run the checks up to the first that fails; None if all pass."""
+    if sys.platform == "linux" and not torch.cuda.is_initialized():
+        found, ended = _in_a_fork(answer, checks)
+        if len(found) < len(checks) and not (found and found[-1]):
+            return Failure(checks[len(found)].__name__, ended)
+    else:
+        state = random.getstate()
+        with torch.random.fork_rng(devices=[]):
+            found = [*results(answer, checks)]
+        random.setstate(state)
+    return found[-1]
 
 
 def results(answer: Answer, checks: Sequence[Check]) -> Iterator[Failure | None]:
@@ -73,60 +77,84 @@ def results(answer: Answer, checks: Sequence[Check]) -> Iterator[Failure | None]
         yield None
 
 
-def _in_process(answer: Answer, checks: Sequence[Check], found: list[Failure | None]) -> str:
-    """Fill `found` from a child process, and say how the process ended."""
-    fork = multiprocessing.get_context("fork")
-    receiver, sender = fork.Pipe(duplex=False)
-    child = fork.Process(target=_send, args=(sender, answer, checks))
+def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> tuple[list[Failure | None], str]:
+    """What a child process finds, and how the process ended."""
+    found: list[Failure | None] = []
+    receiving, sending = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork while other threads run
-        child.start()
-    sender.close()
-    end = time.monotonic() + SECONDS
+        child = os.fork()
+    if child == 0:
+        try:
+            _work(sending, answer, checks)
+        finally:
+            os._exit(1)  # without the kernel's own steps at its end
+    os.close(sending)
     try:
-        while receiver.poll(max(0.0, end - time.monotonic())):
-            found.append(receiver.recv())
-        return TOO_LONG
-    except EOFError:
-        child.join(SECONDS)
+        with open(receiving, "rb") as pipe:  # noqa: PTH123 - it has no path
+            while True:
+                sent = pickle.load(pipe)
+                if isinstance(sent, str):
+                    print(sent, end="")
+                else:
+                    found.append(sent)
+    except Exception:  # the pipe's end, or what an answer wrote to it
+        pass
     finally:  # also when the learner interrupts the kernel
-        child.kill()
-        child.join()
-        receiver.close()
-    code = child.exitcode or 0
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-    return f"Your function ended the process it ran in ({how})"
+    return found, {
+        -signal.SIGXCPU: f"It had not finished after {SECONDS} s of calculating; "
+        "is there a loop that never ends?",
+        -signal.SIGALRM: f"It had not finished after {PATIENCE} s, most of which it waited; "
+        "does it sleep?",
+    }.get(code, f"Your function ended the process it ran in ({how})")
 
 
-def _send(sender: Any, answer: Answer, checks: Sequence[Check]) -> None:
+def _work(sending: int, answer: Answer, checks: Sequence[Check]) -> None:
     """What the child process does."""
     import resource
 
     gc.freeze()  # nothing that belongs to the kernel is finalised here
     faulthandler.disable()  # its report of a crash would appear in the notebook
     torch.set_num_threads(1)  # the kernel's OpenMP threads don't exist here
-    null = open(os.devnull, "w")  # noqa: SIM115, PTH123 - open to the end
-    os.dup2(null.fileno(), 1)
-    os.dup2(null.fileno(), 2)
-    sys.stdout = sys.stderr = null
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    last = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208
+    os.closerange(3, sending)
+    os.closerange(sending + 1, last + 1)
+    pipe = open(sending, "wb")  # noqa: SIM115 - open to the end
+    sys.stdout, sys.stderr = _Printed(pipe), io.StringIO()
+    builtins.input = _nobody_answers
     data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY, data + MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(PATIENCE)
     for result in results(answer, checks):
-        sender.send(result)
+        _send(pipe, result)
 
 
-def _in_thread(answer: Answer, checks: Sequence[Check], found: list[Failure | None]) -> str:
-    """Fill `found` from a thread, and tell it to stop after the deadline."""
+def _nobody_answers(*_: object) -> str:
+    raise RuntimeError("nobody answers `input()` while a check runs")
 
-    def work() -> None:
-        with contextlib.suppress(SystemExit), torch.random.fork_rng(devices=[]):
-            for result in results(answer, checks):
-                found.append(result)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    if thread.is_alive():
-        identity = ctypes.c_ulong(thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(SystemExit))
-    return TOO_LONG
+def _send(pipe: BinaryIO, thing: Any) -> None:
+    pickle.dump(thing, pipe)
+    pipe.flush()
+
+
+class _Printed(io.TextIOBase):
+    """Sends what is printed to the kernel, up to `MOST_PRINTED` characters."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self.pipe, self.left = pipe, MOST_PRINTED
+
+    def write(self, text: str) -> int:
+        shown = text[: self.left]
+        if shown:
+            self.left -= len(shown)
+            _send(self.pipe, shown if self.left else f"{shown} …\n")
+        return len(text)

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from course.expected import bands
 from course.review.marks import Mark
 from course.review.stored import Cell, Notebook
-from course.review.texts import Text, quoted, sha256
+from course.review.texts import Text, quoted
 
 OUTCOMES = ("correct", "not yet", "not attempted")
 NOT_CHECKED = "not checked"
@@ -102,8 +100,7 @@ def outcomes(notebook: Notebook, exercises: Iterable[str]) -> list[Outcome]:
 def _doubt(notebook: Notebook, check: Cell, outcome: str | None, answer: str) -> str:
     """Why a result proves nothing about the answer as it is now; empty if it does."""
     cells = [cell for _, cell in notebook.code()]
-    homes = [cell for cell in cells if cell.digest == answer]
-    homes = homes or [cell for cell in cells if answer and _as_executed(cell.source) == answer]
+    homes = [cell for cell in cells if answer and cell.digest == answer]
     if outcome not in OUTCOMES:
         return f"its outcome {quoted(outcome)!r} is none that a check gives"
     if check.count is None:
@@ -114,14 +111,6 @@ def _doubt(notebook: Notebook, check: Cell, outcome: str | None, answer: str) ->
     if not homes:
         return "its cell was edited after the check, or is gone"
     return "" if any(cell.count for cell in homes) else "the cell with its answer has not run"
-
-
-def _as_executed(source: str) -> str:
-    """The digest of what IPython runs for a cell: magics become Python, an indent goes."""
-    try:
-        return sha256(TransformerManager().transform_cell(source).strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
 
 
 def marks_of_exercises(found: Iterable[Outcome]) -> list[Mark]:

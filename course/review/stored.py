@@ -19,6 +19,7 @@ import nbformat
 from nbformat.validator import ValidationError, normalize, validate
 
 from course.display import KEY
+from course.meaning import digest
 from course.review.texts import Text, one_line, quoted, sha256, shortened
 
 MOST_BYTES = 100_000_000
@@ -59,8 +60,8 @@ class Cell:
 
     @property
     def digest(self) -> str:
-        """The sha256 of the source, as an exercise stores it for its answer."""
-        return sha256(self.source.strip())
+        """What its code does, as an exercise stores it for its answer."""
+        return digest(self.source)
 
     @property
     def is_code(self) -> bool:

@@ -11,8 +11,8 @@ import nbformat
 
 from course.display import KEY
 from course.exercises import exercises
+from course.meaning import digest
 from course.notebooks.execute import execute
-from course.review.texts import sha256
 from tests.course.notebooks.filling import fill
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
@@ -89,7 +89,7 @@ def edited_by_hand(made: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any
     (result,) = cell_with(made, 'exercise("00.lengths")')["outputs"]
     (right,) = cell_with(whole, 'exercise("00.lengths")')["outputs"]
     result |= copy.deepcopy(right)
-    result["metadata"][KEY]["answer"] = sha256(answer["source"].strip())
+    result["metadata"][KEY]["answer"] = digest(answer["source"])
     return made
 
 

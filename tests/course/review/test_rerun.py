@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from course.__main__ import main
+from course.meaning import digest
 from course.review.rerun import rerun
-from course.review.texts import sha256
 from tests.course.review.makers import (
     TINY,
     code,
@@ -94,7 +94,7 @@ def test_a_cell_that_does_not_end_ends_the_run_and_is_named(source, problem):
 
 def test_an_exercise_after_the_end_of_the_run_is_not_refuted():
     answer = "def f(x):\n    return x"
-    published = {"exercise": "00.f", "outcome": "correct", "answer": sha256(answer)}
+    published = {"exercise": "00.f", "outcome": "correct", "answer": digest(answer)}
     cells = [code(answer, count=2), code("check", shown(published, text_plain="x"), count=3)]
     content = stored(code("while True: pass"), *cells)
     one = reviewed(content, stored(*cells), rerun=True, timeout=1)

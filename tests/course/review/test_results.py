@@ -5,8 +5,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from course import expected
 from course.expected import UnexpectedNumberError, bands, expect
+from course.meaning import digest
 from course.review import results
-from course.review.texts import sha256
 from tests.course.review.makers import code, failed, notebook, shown
 
 ANSWER = "def f(x):\n    return x"
@@ -19,7 +19,7 @@ BANDS = {
 
 
 def check(outcome="correct", answer=ANSWER, count=2, **more):
-    stored = {"exercise": "00.f", "outcome": outcome, "answer": answer and sha256(answer.strip())}
+    stored = {"exercise": "00.f", "outcome": outcome, "answer": answer and digest(answer)}
     return code(f"check {count}", shown(stored | more, text_plain="00.f: …"), count=count)
 
 

@@ -6,7 +6,7 @@ import torch
 from course.exercises.notebook_05.few import CORPUS, classify
 from intro_lm.evaluation.baselines import tfidf_logistic_regression
 from intro_lm.training import FineTuning
-from tests.course.exercises.answers import is_correct, is_not_yet
+from tests.course.exercises.answers import changed
 
 
 def recall_by_counting(answers, labels):
@@ -33,10 +33,6 @@ def rates_of_the_package(layers, step, steps, rate, stage, decay, head_first=Tru
     return tuple(rate * group.rate * (step >= group.start) for group in groups)
 
 
-def solution_in_numpy(texts, labels, unlabelled, asked, classes):
-    return classify(texts, labels, unlabelled, asked, classes).float().softmax(1).numpy()
-
-
 def the_baseline(texts, labels, unlabelled, asked, classes):
     return tfidf_logistic_regression(texts, labels, asked, classes)
 
@@ -46,43 +42,22 @@ def with_all_labels(texts, labels, unlabelled, asked, classes):
     return classify(rows["text"], rows["label"], texts, asked, classes)
 
 
-def always_the_first(texts, labels, unlabelled, asked, classes):
-    return torch.ones(len(asked), classes)
-
-
-def class_ids(texts, labels, unlabelled, asked, classes):
-    return classify(texts, labels, unlabelled, asked, classes).argmax(1)
-
-
-def few_unlabelled(texts, labels, unlabelled, asked, classes):
-    return classify(texts, labels, unlabelled[:600], asked, classes)
-
-
-def log_of_zero(texts, labels, unlabelled, asked, classes):
-    return torch.zeros(len(asked), classes).log()
+def few(returned):
+    """What returns this in place of the solution's scores."""
+    return changed("05.few", "torch.from_numpy(new @ weights)\n", f"{returned}\n")
 
 
 WRONG = [
     ("05.few", the_baseline, "It learns from the labelled names alone"),
     ("05.few", with_all_labels, "labels other than those it is given"),
-    ("05.few", always_the_first, "That is chance"),
-    ("05.few", class_ids, "of shape (3, 14)"),
-    ("05.few", few_unlabelled, "does not reach the goal yet"),
-    ("05.few", log_of_zero, "not finite"),
+    ("05.few", few("torch.ones(len(asked), classes)"), "That is chance"),
+    ("05.few", few("torch.from_numpy(new @ weights).argmax(1)"), "of shape (3, 14)"),
+    ("05.few", changed("05.few", "range(5)", "range(1)"), "does not reach the goal yet"),
+    ("05.few", few("torch.zeros(len(asked), classes).log()"), "not finite"),
 ]
 RIGHT = [
     ("05.recall", recall_by_counting),
     ("05.pool", pool_row_by_row),
     ("05.unfreezing", rates_of_the_package),
-    pytest.param("05.few", solution_in_numpy, marks=pytest.mark.slow),
+    pytest.param("05.few", few("new @ weights"), marks=pytest.mark.slow),
 ]
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG)
-def test_a_wrong_answer_is_told_why(name, answer, words):
-    is_not_yet(name, answer, words)
-
-
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_a_right_answer_is_correct(name, answer):
-    is_correct(name, answer)
