@@ -23,7 +23,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_run_flags(parser, batch_size=32)
     parser.add_argument("--label", metavar="COLUMN", help="of a file: where its labels are (label)")
     parser.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
-    parser.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
     pretrained = "begin with this language model, or with a forward and a backward one"
     parser.add_argument("--pretrained", nargs="+", metavar="FOLDER", help=pretrained)
     add_argument_flags(parser.add_argument_group("classifier"), TextClassifier)
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         training = split == "train"
         if training and options.per_class is not None:
             rows = data.few_labels(rows, options.per_class, settings.seed)
-        size = options.batch_size if training else 256
+        size = options.batch_size if training else min(256, 4 * options.batch_size)
         batches[split] = data.labelled_batches(
             vocabulary, rows, size, seed=settings.seed, max_length=options.max_length, name=split
         )

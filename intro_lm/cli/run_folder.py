@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def add_run_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
     parser.add_argument("--folder", help="of the run (runs/DATA-MODEL)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.add_argument("--batch-size", type=int, default=batch_size, help="texts (%(default)s)")
+    parser.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
     add_argument_flags(parser.add_argument_group("training"), TrainingSettings)
 
 
@@ -52,31 +54,29 @@ def train_in_folder(
     """Train, print the losses, and leave the results and what the run is `about` in its folder.
 
     `train` is given the tracker, the folder and `resume`; `test` measures the model on the test
-    split. A `ValueError` says so if the folder holds another run.
+    split. An error says so if the folder holds another run, or another process writes there.
     """
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{kind}")
-    if (folder / FILENAME).exists():
-        _require_same_run(folder, about)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MODEL_FILE, {"data": options.data, **about})
-        vocabulary.save(folder / VOCABULARY_FILE)
-    parameters = sum(p.numel() for p in model.parameters())
-    print(f"{parameters:,} parameters; the folder is {folder}")
-    tracker, start = Tracker(folder, resume=True), time.perf_counter()
-    history = train(tracker=tracker, checkpoint_dir=folder, resume=options.resume)
-    tracker.close()
-    seconds = time.perf_counter() - start  # without those before the run was resumed
-    print(f"step {history.entries[-1].step}, {seconds:.0f} s: {history.summary()}")
-    result = {
-        "parameters": parameters,
-        "steps": history.entries[-1].step,
-        "seconds": round(seconds, 3),
-        "precision": history.precision,
-        "train_loss": history.train_loss,
-        "validation_loss": history.validation_loss,
-    }
-    _write(folder / RESULT_FILE, result | test())
+    with closing(Tracker(folder, resume=True)) as tracker:  # nobody else can have one meanwhile
+        if (folder / FILENAME).exists():
+            _require_same_run(folder, about)
+        else:
+            _write(folder / MODEL_FILE, {"data": options.data, **about})
+            vocabulary.save(folder / VOCABULARY_FILE)
+        parameters, start = sum(p.numel() for p in model.parameters()), time.perf_counter()
+        print(f"{parameters:,} parameters; the folder is {folder}")
+        history = train(tracker=tracker, checkpoint_dir=folder, resume=options.resume)
+        seconds = time.perf_counter() - start  # without those before the run was resumed
+        print(f"step {history.entries[-1].step}, {seconds:.0f} s: {history.summary()}")
+        result = {
+            "parameters": parameters,
+            "steps": history.entries[-1].step,
+            "seconds": round(seconds, 3),
+            "precision": history.precision,
+            "train_loss": history.train_loss,
+            "validation_loss": history.validation_loss,
+        }
+        _write(folder / RESULT_FILE, result | test())
 
 
 def load_run(

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from intro_lm import data
-from intro_lm.search.study import SweepFailedError, sweep
+from intro_lm.search.study import sweep
 from intro_lm.search.sweep_file import read_sweep
 
 
@@ -27,8 +27,6 @@ def run(options: argparse.Namespace) -> int:
     runs = Path(f"runs/{options.name}") if in_database else Path(options.study).with_suffix("")
     try:
         study = sweep(experiment, runs=runs, **how)
-    except SweepFailedError as error:
-        raise ValueError(str(error)) from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; the same command goes on") from None
     best = study.best_trial  # a ValueError if no trial is complete

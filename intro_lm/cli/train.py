@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
     vocabulary = Vocabulary.from_texts(text for rows in texts.values() for text in rows)
     sizes = defaults_of(MODELS[options.model]) | given(options, *MODELS.values())
     model = build(options.model, len(vocabulary), sizes, settings.seed)
-    batches = make_batches(texts, vocabulary, model.context_length, options, settings.seed)
+    if options.max_length is not None and (model.context_length or options.length):
+        raise ValueError("--max-length is for models that read whole texts; leave it out")
+    batches = {
+        split: make_batches(split, rows, vocabulary, model.context_length, options, settings.seed)
+        for split, rows in texts.items()
+    }
 
     def test() -> dict[str, Any]:
         if "test" not in batches:
@@ -47,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
     kind = options.model + "-backward" * options.backward
     about = {"model": options.model, "backward": options.backward, "sizes": sizes}
+    about |= {"max_length": options.max_length}
     learn = partial(train, model, batches["train"], settings, validation=batches["validation"])
     train_in_folder(options, kind, model, vocabulary, about, learn, test)
     return 0
@@ -72,26 +78,29 @@ def load_corpus(options: argparse.Namespace, label: str | None = None) -> Any:
 
 
 def make_batches(
-    texts: dict[str, list[str]],
+    split: str,
+    texts: list[str],
     vocabulary: Vocabulary,
     context_length: int | None,
     options: argparse.Namespace,
     seed: int,
-) -> dict[str, Batches]:
-    """The splits as the model reads them: windows, rows of one running text, or whole texts."""
-    batches: dict[str, Batches] = {}
-    for split, rows in texts.items():
-        size, training = options.batch_size, split == "train"
-        if context_length is not None:
-            windows = data.context_windows(vocabulary, rows, context_length)
-            size = size if training else 8192
-            batches[split] = WindowBatches(*windows, batch_size=size, seed=seed)
-        elif options.length is None:
-            size = size if training else 256
-            batches[split] = PaddedBatches.from_texts(vocabulary, rows, size, seed=seed)
-        else:
-            # The first tokens of a row lack their context, so evaluating takes few rows.
-            size = size if training else min(size, 8)
-            streams = StreamBatches.from_texts(vocabulary, rows, size, options.length, seed=seed)
-            batches[split] = streams
+) -> Batches:
+    """A split as the model reads it: windows, rows of one running text, or whole texts."""
+    size, training = options.batch_size, split == "train"
+    if context_length is not None:
+        windows = data.context_windows(vocabulary, texts, context_length)
+        return WindowBatches(*windows, batch_size=size if training else 8192, seed=seed)
+    if options.length is not None:
+        # The first tokens of a row lack their context, so evaluating takes few rows.
+        size = size if training else min(size, 8)
+        return StreamBatches.from_texts(vocabulary, texts, size, options.length, seed=seed)
+    size = size if training else min(256, 4 * size)
+    length = options.max_length
+    try:
+        batches = PaddedBatches.from_texts(vocabulary, texts, size, seed=seed, max_length=length)
+    except ValueError as error:
+        raise ValueError(f"{split}: {error}") from error
+    if batches.truncated:
+        many = f"{batches.truncated} of {len(texts)} texts"
+        print(f"{split}: {many} are longer than {length} tokens; only their beginnings are read")
     return batches

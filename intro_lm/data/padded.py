@@ -65,7 +65,7 @@ class PaddedBatches:
         if longest * rows > LARGEST:
             raise ValueError(
                 f"text {int(lengths.argmax())} has {longest:,} tokens, too many for a batch of "
-                f"{rows} texts; read only the beginnings of texts with max_length (--max-length), "
+                f"{rows} texts; read only the beginnings of texts with max_length, "
                 "or make batches smaller"
             )
 

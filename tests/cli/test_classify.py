@@ -98,10 +98,14 @@ def test_a_class_that_is_not_tested_has_no_recall_in_the_result(tmp_path, some_n
 def test_what_does_not_fit_together_is_refused(tmp_path, refused, labelled_file, language_models):
     forward, backward = language_models
     folder = tmp_path / "c"
-    command = ["classify", "--data", labelled_file, "--folder", str(folder), *QUICK]
+    (tmp_path / "capital.csv").write_text(
+        "\n".join(["text,label", *(f"Mr {n},{n % 2}" for n in range(99))])
+    )
+    command = ["classify", "--folder", str(folder), *QUICK, "--data"]
+    refused("is not among", *command, str(tmp_path / "capital.csv"), "--pretrained", forward)
+    command.append(labelled_file)
     for flags, message in [
         (["--pretrained", forward, "--hidden-size", "16"], "--hidden-size is decided by"),
-        (["--pretrained", forward, "--directions", "2"], "--directions is decided by"),
         (["--pretrained", forward, "--per-class", "9999"], "and 9999 are asked for"),
         (["--pretrained", backward], "--pretrained gives backward lstm; give a forward rnn"),
         (["--pretrained", forward, forward], "gives forward lstm and forward lstm"),
@@ -112,16 +116,6 @@ def test_what_does_not_fit_together_is_refused(tmp_path, refused, labelled_file,
     ]:
         refused(message, *command, *flags)
     assert not folder.exists()
-
-
-def test_a_character_that_the_language_model_never_read_is_named(
-    tmp_path, refused, some_names, language_models
-):
-    path = tmp_path / "titles.csv"
-    rows = [f"{name.title()},{'a' in name}" for name in some_names]
-    path.write_text("\n".join(["text,label", *rows]))
-    command = ["classify", "--data", str(path), "--pretrained", language_models[0], *QUICK]
-    refused("is not among the 26 characters of the vocabulary", *command)
 
 
 def test_a_run_is_not_resumed_as_another(tmp_path, capsys, classify, language_models):
@@ -137,15 +131,15 @@ def test_a_run_is_not_resumed_as_another(tmp_path, capsys, classify, language_mo
 
 
 def test_each_kind_of_run_is_used_for_what_it_is(
-    tmp_path, refused, classify, labelled_file, names_file, language_models
+    tmp_path, refused, classify, labelled_file, language_models
 ):
-    folder, mlp = str(tmp_path / "classifier"), str(tmp_path / "mlp")
+    folder = str(tmp_path / "classifier")
     assert classify(folder, *SMALL) == 0
     refused("holds a classifier", "sample", "--folder", folder)
-    pretrained = ["classify", "--data", labelled_file, "--pretrained"]
-    refused("--pretrained gives forward classifier", *pretrained, folder)
-    assert main(["train", "--data", names_file, "--model", "mlp", "--folder", mlp, *QUICK]) == 0
-    refused("--pretrained gives forward mlp", *pretrained, mlp)
+    refused(
+        "--pretrained gives forward classifier",
+        *["classify", "--data", labelled_file, "--pretrained", folder],
+    )
 
 
 def test_labels_are_needed(tmp_path, refused):

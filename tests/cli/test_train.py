@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -74,7 +76,6 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(tmp_path, capsys, t
         ([], "pass --resume to go on with it, or choose another --folder"),
         (["--resume", "--learning-rate", "0.5"], "its --learning-rate is 0.02, yours is 0.5"),
         (["--resume", "--dropout", "0.5"], "its dropout is 0.0, yours is 0.5"),
-        (["--resume", "--backward"], "its backward is False, yours is True"),
     ]:
         assert train(tmp_path, *flags) == 1
         assert message in capsys.readouterr().err
@@ -114,17 +115,6 @@ def test_a_backward_model_reads_reversed_texts_and_its_texts_end_as_prompted(
     assert [line[-3:] for line in capsys.readouterr().out.splitlines()] == ["nia"] * 4
 
 
-def test_settings_and_sizes_have_flags_with_their_defaults(capsys):
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    for flag in ("--learning-rate FLOAT (0.02)", "--clip-norm FLOAT (none)", "--layers INT"):
-        assert flag in shown
-    for flag in ("--token-dropout", "--direct", "--context-length", "--precision", "--seed"):
-        assert flag in shown
-    assert "--cell" not in shown
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -142,9 +132,43 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path, refused, names_file, flags
     refused(message, *command, *flags)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the test locks as POSIX does")
+def test_a_folder_in_which_another_process_writes_a_run_is_left_alone(tmp_path, capsys, train):
+    lock = "import fcntl; f = open('{}', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    code = f"{lock.format(tmp_path / '.tensorboard.lock')}; print('locked', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"locked\n"
+        refused_here = train(tmp_path)
+        other.stdin.write(b"\n")
+    assert refused_here == 1
+    error = capsys.readouterr().err
+    assert "another process is writing a run in" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "model.json").exists()
+    assert train(tmp_path) == 0
+
+
 def test_sampling_needs_a_run_and_a_known_prompt(tmp_path, refused, language_models):
     refused("holds no run", "sample", "--folder", str(tmp_path))
     refused("the character 'é'", "sample", "--folder", language_models[0], "--prompt", "é")
+
+
+def test_a_text_too_long_for_a_batch_is_cut_or_named_before_training(
+    tmp_path, capsys, refused, train, some_names
+):
+    path, folder = tmp_path / "long.txt", tmp_path / "run"
+    path.write_text("\n".join([*some_names[:200], "x" * 200_000]))
+    command = ["train", "--data", str(path), "--folder", str(folder), *SMALL, *QUICK]
+    refused("has 200,000 tokens, too many for a batch of", *command)
+    flags = ["--length", "9", "--max-length", "9"]
+    refused("--max-length is for models that read whole texts", *command, *flags)
+    assert not folder.exists()
+    assert train(folder, "--data", str(path), "--max-length", "30") == 0
+    assert "texts are longer than 30 tokens; only their beginnings" in capsys.readouterr().out
+    assert train(folder, "--data", str(path), "--max-length", "20", "--resume") == 1
+    assert "its --max-length is 30, yours is 20" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["tain"], ["doctor", "--surplus"], ["train"]])
