@@ -46,10 +46,7 @@ def test_calibration_compares_confidence_and_accuracy_bin_by_bin():
     assert [each.count for each in table] == [1, 2, 1]
     assert [each.confidence for each in table] == pytest.approx([0.55, 0.74, 0.9])
     assert [each.accuracy for each in table] == [1, 0, 1]
-
-
-def test_the_calibration_error_is_the_mean_gap_of_accuracy_and_confidence():
-    # Ten bins: 0.55 right, 0.7 and 0.78 wrong, 0.9 right.
+    # The error is the mean gap. Ten bins: 0.55 right, 0.7 and 0.78 wrong, 0.9 right.
     error = ((1 - 0.55) + 0.7 + 0.78 + (1 - 0.9)) / 4
     assert score(PROBABILITIES, LABELS).calibration_error == pytest.approx(error)
     sure = torch.eye(3) * (1 + 1e-7)  # as rounding may leave it
@@ -87,14 +84,8 @@ def test_a_value_that_is_not_a_probability_is_refused(wrong):
         score(probabilities, LABELS)
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([0, 1, 2], "inconsistent numbers of samples"),
-        ([0, 1, 2, 3], "label 3 is 3; it must be from 0 to 2"),
-        ([0, 1, -1, 2], "label 2 is -1"),
-    ],
-)
-def test_labels_that_do_not_fit_are_refused(labels, message):
-    with pytest.raises(ValueError, match=message):
-        score(PROBABILITIES, torch.tensor(labels))
+def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        score(PROBABILITIES, LABELS[:3])
+    with pytest.raises(ValueError, match="label 3 is 3; it must be from 0 to 2"):
+        score(PROBABILITIES, torch.tensor([0, 1, 2, 3]))

@@ -6,13 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from intro_lm.data import StreamBatches, Subwords, Vocabulary, WindowBatches, context_windows
-from intro_lm.evaluation import (
-    bits_per_character,
-    cross_entropy,
-    evaluate,
-    evaluate_bits,
-    perplexity,
-)
+from intro_lm.evaluation import bits_per_character, cross_entropy, evaluate, evaluate_bits
 from intro_lm.models import RecurrentLM
 
 
@@ -72,16 +66,6 @@ def test_evaluation_switches_dropout_off_and_back_on(vocabulary):
     with pytest.raises(IndexError):
         evaluate(model, [(inputs + 999, targets)])
     assert model.training
-
-
-def test_cross_entropy_serves_one_target_per_row_and_one_per_position():
-    logits, targets = torch.randn(4, 5, 7), torch.randint(0, 7, (4, 5))
-    by_position = cross_entropy(logits, targets)
-    torch.testing.assert_close(by_position, cross_entropy(logits.view(20, 7), targets.view(20)))
-
-
-def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
-    assert perplexity(math.log(27)) == pytest.approx(27)
 
 
 def test_the_same_predictions_under_two_vocabularies_give_the_same_bits_per_character():
