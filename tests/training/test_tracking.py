@@ -1,5 +1,8 @@
+import time
+
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from intro_lm.training import Tracker, load_runs
 
@@ -36,6 +39,20 @@ def test_a_resumed_run_hides_what_was_written_beyond_the_checkpoint(tmp_path):
         write(tmp_path / "mlp", scalars, {"learning_rate": 0.1}, start, resume=True)
     assert curve(tmp_path) == [(10, 1.0), (20, 1.0), (30, 2.0), (40, 2.0), (50, 2.0)]
     assert list(load_runs(tmp_path)["hparams/learning_rate"]) == [0.1] * 5
+
+
+@pytest.mark.parametrize("begun", [None, "events.out.tfevents.4000000000.host.1.0"])
+def test_rows_are_in_the_runs_order_even_where_the_clock_was_set_back(tmp_path, monkeypatch, begun):
+    for start, clock in ((0, 3e9), (20, 2e9), (40, 1e9)):
+        monkeypatch.setattr(time, "time", lambda now=clock: now)
+        scalars = {start + more: {"loss/train": start} for more in (10, 20)}
+        write(tmp_path / "mlp", scalars, {}, start, resume=True)
+        if begun and start == 0:  # by an earlier version, which took names from the clock
+            next((tmp_path / "mlp").glob("events*")).rename(tmp_path / "mlp" / begun)
+    expected = [(10, 0), (20, 0), (30, 20), (40, 20), (50, 40), (60, 40)]
+    assert curve(tmp_path) == expected
+    shown = EventAccumulator(str(tmp_path / "mlp")).Reload().Scalars("loss/train")  # TensorBoard's
+    assert [(event.step, event.value) for event in shown] == expected
 
 
 def test_what_is_written_after_closing_hides_nothing(tmp_path):
