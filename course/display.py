@@ -6,9 +6,11 @@ JupyterLab doesn't show the metadata and nbval doesn't compare it; the mentor's 
 from __future__ import annotations
 
 import sys
+import uuid
 from typing import Any
 
 KEY = "course"
+SESSION = uuid.uuid4().hex[:8]  # of the kernel: tells what an intern ran from what was given out
 
 
 def shell() -> Any:
@@ -25,4 +27,4 @@ def publish(text: str, metadata: dict[str, Any] | None = None, markdown: str | N
     from IPython.display import publish_display_data
 
     shown = {"text/plain": text} | ({"text/markdown": markdown} if markdown else {})
-    publish_display_data(shown, {KEY: metadata} if metadata else {})
+    publish_display_data(shown, {KEY: metadata, "session": SESSION} if metadata else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import html
 import os
 import re
@@ -143,6 +144,16 @@ def clean(notebook: Any) -> Any:
     return notebook
 
 
+def stamp(notebook: Any) -> None:
+    """Store the run's digest, and a name of its session that is the same at each recording."""
+    sources = "".join(cell.source for cell in code_cells(notebook))
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "session" in output.get("metadata", {}):
+                output.metadata["session"] = hashlib.sha256(sources.encode()).hexdigest()[:8]
+    notebook.metadata["recorded"] = run_digest(notebook)
+
+
 def without_machine_paths(traceback: str) -> str:
     """Leave of each file's path what is the same on every machine: torch/nn/functional.py."""
     kept = re.sub(r"[^\s\x1b]*/site-packages/", "", traceback)
@@ -200,7 +211,7 @@ def record(paths: list[Path], timeout: int, times: bool = False) -> int:
         if done.error:
             print(f"{path.name} is left as it was")
             return failed(done)
-        done.notebook.metadata["recorded"] = run_digest(done.notebook)
+        stamp(done.notebook)
         write(done.notebook, path)
         executed.append(done)
         if times:

@@ -80,16 +80,38 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
     return Comparison(tuple(changes), pairs, lost and bool(pairs))
 
 
-def has_not_run(found: Comparison, base: Notebook, own: Notebook) -> bool:
-    """Whether every stored count and output is the base's own."""
-    pairs = [
-        (base.cells[number - 1], own.cells[index - 1]) for index, number in found.pairs.items()
-    ]
-    return (
-        any(now.count is not None for _, now in pairs)
-        and all((a.count, a.outputs_digest) == (b.count, b.outputs_digest) for a, b in pairs)
-        and not any(change.how == "added" and change.cell.count for change in found.changes)
-    )
+def given_out(found: Comparison, base: Notebook, own: Notebook) -> set[int]:
+    """The indices of cells whose counts and outputs are the base's own, because nothing ran them.
+
+    Most cells look the same after a run too. But an output of `expect` or `check` names the session
+    of its kernel, and no two cells of a session have one count. A cell that doesn't tell ran if the
+    next that does ran, in the order of counts, or later than itself in that of the notebook.
+    """
+    counts = {index: cell.count for index, cell in own.code() if cell.count is not None}
+    told: dict[int, bool] = {}  # whether a cell ran
+    for index in counts:
+        cell, number = own.cells[index - 1], found.pairs.get(index)
+        before = base.cells[number - 1] if number else None
+        if not (
+            before and (before.count, before.outputs_digest) == (cell.count, cell.outputs_digest)
+        ):
+            told[index] = True
+    taken = {counts[index] for index in told}
+    told |= {
+        index: False
+        for index in counts.keys() - told.keys()
+        if own.cells[index - 1].in_session or counts[index] in taken
+    }
+    ran = {index for index in told if told[index]}
+    for by_count in (True, False):
+        order = sorted(counts, key=counts.__getitem__) if by_count else list(counts)
+        latest = next((index for index in reversed(order) if index in told), 0)
+        for index in reversed(order):
+            if index in told:
+                latest = index
+            elif latest in ran and (by_count or counts[index] < counts[latest]):
+                ran.add(index)
+    return counts.keys() - ran
 
 
 def marks(found: Comparison) -> Iterator[Mark]:

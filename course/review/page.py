@@ -74,7 +74,9 @@ def in_a_word(review: NotebookReview) -> str:
     if urgent:
         return urgent[0] + (f" +{len(urgent) - 1}" if len(urgent) > 1 else "")
     kinds = {mark.kind for mark in review.marks}
-    return next(kind for kind in ("as given out", "clean run", "by hand", "") if kind in kinds)
+    if review.ran and "as given out" in kinds:
+        return "run in part"
+    return next((kind for kind in ("as given out", "clean run", "by hand") if kind in kinds), "")
 
 
 def level(review: NotebookReview) -> str:

@@ -18,7 +18,7 @@ from course.review.marks import Mark, at_cells, most_urgent_first
 from course.review.rerun import Rerun, checked_again, rerun
 from course.review.rerun import marks as marks_of_rerun
 from course.review.results import Number, Outcome
-from course.review.stored import Cell, Notebook, UnreadableError, parse
+from course.review.stored import Cell, Notebook, UnreadableError, parse, without_outputs
 from course.review.submissions import Source, Submission
 
 
@@ -161,15 +161,20 @@ def _static(
     name: str, notebook: Notebook, lesson: Lesson | None, curriculum: Curriculum
 ) -> NotebookReview:
     """What can be said without running anything; marks for exercises are added later."""
-    code = notebook.code()
-    marks = trust.marks(notebook)
+    changes, given = Comparison(), set[int]()
+    if lesson:
+        changes = comparison.compare(lesson.notebook, notebook)
+        given = comparison.given_out(changes, lesson.notebook, notebook)
+    run = without_outputs(notebook, given)
+    code = run.code()
+    marks = trust.marks(run, given)
     failed = {index for mark in marks if mark.kind == "error" for index in mark.cells}
-    stored_by = results.versions(notebook)
+    stored_by = results.versions(run)
     others = ", ".join(sorted({*stored_by} - {intro_lm.__version__}))
     if others:
         text = f"stored by intro_lm {others}; here is {intro_lm.__version__}"
         marks.append(Mark("other version", text))
-    measured = results.numbers(notebook)
+    measured = results.numbers(run)
     review = NotebookReview(
         name=name,
         errors=tuple((index, cell) for index, cell in code if index in failed),
@@ -181,15 +186,10 @@ def _static(
         marks.append(Mark("unknown notebook", "it is the intern's own"))
         marks += results.marks_of_numbers(measured)
         return replace(review, marks=tuple(marks), numbers=tuple(measured))
-    changes = comparison.compare(lesson.notebook, notebook)
     marks += comparison.marks(changes)
-    if comparison.has_not_run(changes, lesson.notebook, notebook):
-        measured = []  # they are the curriculum's own
-        marks = [mark for mark in marks if mark.kind != "clean run"]
-        marks.append(Mark("as given out", "every stored output is the curriculum's own"))
-        edited = [c.index for c in changes.changes if c.index and c.cell.is_code and c.lines]
-        if edited:
-            marks.append(Mark("not run since", at_cells(edited), edited))
+    edited = [c.index for c in changes.changes if c.index in given and c.lines]
+    if edited:
+        marks.append(Mark("not run since", at_cells(edited), edited))
     if lesson.commit:
         text = f"made from commit {lesson.commit} of {lesson.day}, and compared with that; "
         text += f"{curriculum.changed_since(lesson)} cells were changed or added since"

@@ -10,8 +10,8 @@ import codecs
 import json
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -57,6 +57,7 @@ class Cell:
     left_out: int = 0  # outputs that are too many to show
     size: int = 0  # characters of all its outputs as stored
     outputs_digest: str = ""  # of all its outputs
+    in_session: bool = False  # whether an output names the session of the kernel that gave it
 
     @property
     def digest(self) -> str:
@@ -83,6 +84,15 @@ class Notebook:
             for output in cell.outputs:
                 if output.metadata:
                     yield index, cell, output
+
+
+def without_outputs(notebook: Notebook, indices: Collection[int]) -> Notebook:
+    """The notebook as it would be if these cells had not run."""
+    cells = [
+        replace(cell, count=None, outputs=(), size=0) if index in indices else cell
+        for index, cell in enumerate(notebook.cells, 1)
+    ]
+    return Notebook(tuple(cells))
 
 
 def parse(content: bytes) -> Notebook:
@@ -153,6 +163,7 @@ def _cell(stored: nbformat.NotebookNode) -> Cell:
         left_out=len(outputs) - len(shown),
         size=len(as_json),
         outputs_digest=sha256(as_json),
+        in_session=any("session" in output.get("metadata", {}) for output in outputs),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,14 +26,17 @@ NUMBERED_OUTPUT = re.compile(r"_i?\d+")  # IPython keeps outputs and inputs by t
 DEFINES_ANYTHING = re.compile(r"\b(exec|globals|locals|vars|setattr|get_ipython)\s*\(")
 
 
-def marks(notebook: Notebook) -> list[Mark]:
-    """What there is to say about a stored run."""
+def marks(notebook: Notebook, given: Collection[int] = ()) -> list[Mark]:
+    """What there is to say about a stored run; cells `given` are as the curriculum gives them."""
     code = notebook.code()
     ran = [(index, cell) for index, cell in code if cell.count is not None]
     found = list(_about_outputs(code))
+    if given:
+        text = f"{at_cells(sorted(given))}: counts and outputs are the curriculum's own"
+        found.append(Mark("as given out", text, sorted(given)))
     if not ran:
-        return [Mark("never run", "no cell has run"), *found]
-    waiting = [index for index, cell in code if cell.count is None]
+        return found if given else [Mark("never run", "no cell has run"), *found]
+    waiting = [index for index, cell in code if cell.count is None and index not in given]
     broken = [index for index, cell in code if cell.count is None and cell.outputs]
     if broken:
         text = f"{at_cells(broken)} has output but no count: it never ended"

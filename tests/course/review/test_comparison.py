@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from course.review.comparison import compare, difference
+from course.review.comparison import compare, difference, given_out
 from course.review.stored import Cell, Notebook, parse
 from tests.course.review.interns import NOTEBOOKS
-from tests.course.review.makers import code, notebook, text
+from tests.course.review.makers import code, notebook, shown, text
 
 BASE = [
     text("# Title", id="t"),
@@ -70,6 +70,29 @@ def test_changed_tags_are_changes():
     tagged = BASE[2] | {"metadata": {"tags": ["nbval-ignore-output"]}}
     (change,) = compare(notebook(*BASE), notebook(*BASE[:2], tagged, *BASE[3:])).changes
     assert (change.how, change.lines, change.tags) == ("tagged", (), ("", "nbval-ignore-output"))
+
+
+@pytest.mark.parametrize(
+    ("run", "given"),
+    [
+        ({0: 1, 1: 2}, [3, 4, 5, 6]),
+        ({0: 1, 1: 2, 4: 3, 5: 4}, [3, 4]),  # the middle was left out
+        ({n: n + 1 for n in range(6)}, []),
+        ({n: n + 1 for n in range(4)} | {3: 9}, [5, 6]),  # the last one more than once
+        ({}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_cells_that_were_not_run_are_told_from_those_that_were(run, given):
+    def cell(n, count, session):
+        output = shown({"number": "00.x", "value": 1.0}, text_plain="x")
+        output["metadata"]["session"] = session
+        return code(f"x = {n}", *([output] if n % 2 else []), count=count, id=f"x{n}")
+
+    base = notebook(*(cell(n, n + 1, "ours") for n in range(6)))
+    own = notebook(
+        *(cell(n, run.get(n, n + 1), "theirs" if n in run else "ours") for n in range(6))
+    )
+    assert sorted(given_out(compare(base, own), base, own)) == given
 
 
 @pytest.mark.parametrize(

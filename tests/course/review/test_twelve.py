@@ -8,6 +8,7 @@ import pytest
 
 from course.__main__ import main
 from course.review import curriculum
+from course.review.page import in_a_word
 from course.review.report import ReviewOptions, review
 from course.review.submissions import find
 from tests.course.review import interns
@@ -15,6 +16,7 @@ from tests.course.review.makers import kinds, write
 
 EXPECTED = {  # the marks, and how many exercises are solved
     "complete": ({"clean run"}, 5),
+    "begun": ({"as given out"}, 1),
     "half-done": ({"clean run", "not yet"}, 2),
     "untouched": ({"as given out"}, 0),
     "stale": ({"stale", "out of order"}, 5),
@@ -85,6 +87,13 @@ def test_the_changed_cells_of_the_complete_one_are_its_answers(reviews):
     added = [line for sign, line in one.changes.changes[0].lines if sign == "+"]
     assert added == ["    return (batch != 0).sum(1)"]
     assert reviews["untouched"].changes.changes == ()
+
+
+def test_of_a_notebook_that_was_begun_only_what_ran_is_the_interns(reviews):
+    one = reviews["begun"]
+    assert (one.ran, one.cells, in_a_word(one)) == (7, 42, "run in part")
+    assert [number.name for number in one.numbers] == []
+    assert [each.outcome for each in one.exercises[:2]] == ["correct", "not attempted"]
 
 
 def test_the_wrong_answer_is_not_yet_with_its_failed_check(reviews):
