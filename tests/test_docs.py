@@ -30,6 +30,7 @@ def commands(page: Path) -> list[list[str]]:
     lines = "\n".join(pieces).replace("\\\n", " ").splitlines()
     found = []
     for line in lines:
+        line = re.sub(r"^[A-Z_]+=\S+ ", "", line)
         if re.match(r"\s*(make|python3?|\.venv/bin/\S+|pip|docker|conda|git)\b", line):
             for command in re.split(r"&&|\|", line.partition("  #")[0]):
                 found.append([word.strip('"') for word in shlex.split(command, posix=False)])
