@@ -23,7 +23,7 @@ PACKAGES = (
     "torch", "datasets", "matplotlib", "tensorboard", "jupyterlab", "nbval", "optuna", "pandas",
     "pooch", "safetensors", "scikit-learn", "tokenizers", "tqdm",
 )  # fmt: skip
-WHERE = "import importlib.util as u; print(getattr(u.find_spec('intro_lm'), 'origin', 'none'))"
+WHERE = "import importlib.util as u; print(getattr(u.find_spec('intro_lm'), 'origin', 'nothing'))"
 
 
 class Finding(NamedTuple):
