@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -33,9 +34,9 @@ def losses(
         kinds: each run's key in `COLOURS`; without it the runs take the colours in turn.
     """
     axes = plt.gca()
-    turn = dict(zip(histories, ("MLP", "lecture", "LSTM", "mixture", "counting"), strict=False))
+    turn = cycle(["MLP", "lecture", "LSTM", "mixture", "counting", "fine-tuned", "neighbour"])
     for name, history in histories.items():
-        kind = (kinds or turn)[name]
+        kind = kinds[name] if kinds else next(turn)
         validated = bool(history.validation_losses)
         label = None if validated else name
         axes.plot(*zip(*history.train_losses, strict=True), color=COLOURS[kind], lw=1, label=label)
@@ -43,7 +44,9 @@ def losses(
             points = zip(*history.validation_losses, strict=True)
             axes.plot(*points, color=COLOURS[kind], lw=2, marker=MARKERS[kind], ms=5, label=name)
     axes.set(title=title, xlabel="step", ylabel=LOSS_LABEL)
-    axes.legend(title="thin: training; thick, marked: validation")
+    legend = axes.legend(title="thin: training; thick, marked: validation")
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name with two $ in it is no formula
     return axes
 
 
@@ -81,7 +84,8 @@ def embedding(vectors: Tensor, symbols: Sequence[str], marked: str, title: str) 
             point[0], point[1], s=260, color=COLOURS["lecture"] if is_marked else "#dddddd"
         )
         colour, weight = ("white", "bold") if is_marked else ("black", "normal")
-        axes.annotate(symbol, point, ha="center", va="center", color=colour, weight=weight)
+        text = axes.annotate(symbol, point, ha="center", va="center", color=colour, weight=weight)
+        text.set_parse_math(False)
     axes.set_title(title)
     axes.set_xlabel(f"first principal component ({fraction[0]:.0%} of the variance)")
     axes.set_ylabel(f"second ({fraction[1]:.0%})")
@@ -110,7 +114,7 @@ def ranking(
         axes.annotate(
             f"{values[name]:.3f}", point, (10, 0), textcoords="offset points", va="center"
         )
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     lowest, highest = min(values.values()), max(values.values())
     spread = highest - lowest
     axes.set_xlim(lowest - 0.08 * spread, highest + 0.2 * spread)

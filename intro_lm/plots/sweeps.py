@@ -71,7 +71,7 @@ def seed_noise(values: Mapping[str, Sequence[float]], title: str) -> Axes:
             f"{mean:.4f} ± {deviation:.4f} ({len(points)} seeds)", (mean, above), (0, 7),
             textcoords="offset points", ha="center", fontsize=9,
         )  # fmt: skip
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(title=title, xlabel=f"validation {LOSS_LABEL}", ylim=(-0.4, len(names) - 0.3))
     axes.margins(x=0.12)
     axes.grid(axis="x", alpha=0.3)

@@ -6,6 +6,8 @@ import torch
 from intro_lm import plots
 from intro_lm.training import History, HistoryEntry
 
+AS_IT_IS = "$$ and \\$x_"  # as a formula it is an error
+
 
 def history(*validation):
     records = [HistoryEntry(10 * n, 3.0 - n, v, 0.1, 1.0) for n, v in enumerate(validation, 1)]
@@ -25,11 +27,30 @@ def test_losses_draw_both_curves_and_name_each_run_once(axes):
     )  # fmt: skip
 
 
-def test_each_kind_of_model_has_a_colour_and_a_marker_of_its_own():
+def test_more_runs_than_colours_are_drawn(axes):
+    plots.losses({f"run {number}": history(2.0) for number in range(10)}, "finding")
+    assert len({line.get_color() for line in axes.lines}) == len(plots.COLOURS)
+
+
+def test_colours_and_markers_tell_all_kinds_apart():
+    for table in (plots.COLOURS, plots.MARKERS, plots.SAMPLER_COLOURS):
+        assert len(set(table.values())) == len(table)
     assert plots.COLOURS.keys() == plots.MARKERS.keys()
-    assert (
-        len(set(plots.COLOURS.values())) == len(set(plots.MARKERS.values())) == len(plots.MARKERS)
-    )
+
+
+def test_names_and_symbols_are_no_formulas(axes):
+    plots.losses({AS_IT_IS: history(2.0)}, "finding")
+    axes.figure.canvas.draw()
+    plots.embedding(torch.eye(3), ["a", "b", AS_IT_IS], "a", "finding")
+    axes.figure.canvas.draw()
+    for ranked in (
+        lambda: plots.ranking({AS_IT_IS: 2.1, "b": 2.5}, {AS_IT_IS: "MLP", "b": "MLP"}, "finding"),
+        lambda: plots.seed_noise({AS_IT_IS: [2.0, 2.1], "b": [2.2, 2.4]}, "finding"),
+    ):
+        axes.clear()
+        ranked()
+        axes.figure.canvas.draw()
+        assert AS_IT_IS in [text.get_text() for text in axes.get_yticklabels()]
 
 
 def test_the_range_test_marks_the_choice_and_cuts_off_what_blew_up(axes):
