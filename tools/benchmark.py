@@ -16,9 +16,10 @@ import argparse
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,6 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from intro_lm import data
 from intro_lm.data import WindowBatches
-from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP
 from intro_lm.training import TrainingSettings, train
 from tools import benchmark_data, benchmark_lstm, benchmark_sweep
@@ -39,35 +39,24 @@ PACKAGE = TrainingSettings(
 )
 
 
-@dataclass(frozen=True)
-class Task:
-    """A dataset as windows, and the validation loss to reach on it."""
-
-    name: str
-    target: float
-    train: tuple[torch.Tensor, torch.Tensor]
-    validation: tuple[torch.Tensor, torch.Tensor]
-
-
-def task(name: str, target: float = 0.0) -> Task:
+def windows(name: str) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """The lecture's own split for its own names, repeats and all; else the package's split."""
     texts = data.texts(name)
     corpus = data.split(texts, keep_repeats=name == "makemore-names")
     vocabulary = data.Vocabulary.from_texts(texts)
-    windows = [
-        data.context_windows(vocabulary, corpus[part]["text"], CONTEXT_LENGTH)
+    return {
+        part: data.context_windows(vocabulary, corpus[part]["text"], CONTEXT_LENGTH)
         for part in ("train", "validation")
-    ]
-    return Task(name, target, *windows)
+    }
 
 
-def lecture_seconds(task: Task, seed: int) -> tuple[float, float]:
+def lecture_seconds(task: dict[str, Any], target: float, seed: int) -> tuple[float, float]:
     """Seconds until the lecture's loop reaches the target, and the loss it then has.
 
     Its evaluations are not counted. A seed may end a little above the target; the seconds of all
     its steps are then a lower bound.
     """
-    inputs, targets = task.train
+    inputs, targets = task["train"]
     generator = torch.Generator().manual_seed(seed)
     parameters = [
         torch.randn(shape, generator=generator)
@@ -80,8 +69,7 @@ def lecture_seconds(task: Task, seed: int) -> tuple[float, float]:
     def logits(x: torch.Tensor) -> torch.Tensor:
         return torch.tanh(C[x].view(-1, 30) @ W1 + b1) @ W2 + b2
 
-    seconds = 0.0
-    start = time.perf_counter()
+    seconds, start, checked = 0.0, time.perf_counter(), task["validation"]
     for step in range(LECTURE_STEPS):
         chosen = torch.randint(0, len(inputs), (32,), generator=generator)
         loss = F.cross_entropy(logits(inputs[chosen]), targets[chosen])
@@ -94,8 +82,8 @@ def lecture_seconds(task: Task, seed: int) -> tuple[float, float]:
         if (step + 1) % EVALUATE_LECTURE_EVERY == 0:
             seconds += time.perf_counter() - start
             with torch.no_grad():
-                reached = F.cross_entropy(logits(task.validation[0]), task.validation[1]).item()
-            if reached <= task.target:
+                reached = F.cross_entropy(logits(checked[0]), checked[1]).item()
+            if reached <= target:
                 break
             start = time.perf_counter()
     return seconds, reached
@@ -115,49 +103,45 @@ class Stopwatch:
             self.seconds = min(self.seconds, time.perf_counter() - self.begin)
 
 
-def package_seconds(task: Task, seed: int) -> float:
+def package_seconds(task: dict[str, Any], target: float, seed: int) -> float:
     """Seconds until the package reaches the target, building the model and evaluations included."""
-    watch = Stopwatch(task.target)
+    watch = Stopwatch(target)
     model = MLP(27, CONTEXT_LENGTH, generator=torch.Generator().manual_seed(seed))
-    batches = WindowBatches(*task.train, batch_size=1024, seed=seed)
-    validation = WindowBatches(*task.validation, batch_size=8192, shuffle=False)
-    train(model, batches, PACKAGE, validation=validation, tracker=watch, progress=False)
+    batches = WindowBatches(*task["train"], batch_size=1024, seed=seed)
+    validation = WindowBatches(*task["validation"], batch_size=8192, shuffle=False)
+    history = train(model, batches, PACKAGE, validation=validation, tracker=watch, progress=False)
     if watch.seconds == float("inf"):
-        reached = evaluate(model, validation.epoch(0))
-        sys.exit(f"the package did not reach {task.target} on {task.name}: {reached:.4f}")
+        sys.exit(f"the package did not reach {target}: {history.validation_loss:.4f}")
     return watch.seconds
 
 
 def time_to_loss(repeats: int) -> None:
-    if data.available("makemore-names"):
-        chosen = task("makemore-names", 2.17)
-    else:
-        print("makemore-names is not available: measuring on the bundled names")
-        chosen = task("names", 2.37)
-    print(f"{chosen.name}: seconds to validation loss {chosen.target}, MLP of 11,897 parameters")
-    ratios = []
+    there = data.available("makemore-names")
+    name, target = ("makemore-names", 2.17) if there else ("names", 2.37)
+    print(f"{name}: seconds to validation loss {target}, MLP of 11,897 parameters")
+    task, ratios = windows(name), []
     for seed in range(repeats):
-        (lecture, ended), package = lecture_seconds(chosen, seed), package_seconds(chosen, seed)
+        lecture, ended = lecture_seconds(task, target, seed)
+        package = package_seconds(task, target, seed)
         ratios.append(lecture / package)
-        missed = f" (never reached: ended at {ended:.4f})" if ended > chosen.target else ""
+        missed = f" (never reached: ended at {ended:.4f})" if ended > target else ""
         both = f"  lecture {lecture:7.2f} s   package {package:6.2f} s"
         print(f"{both}   {ratios[-1]:5.1f} times{missed}", flush=True)
     print(f"median ratio {statistics.median(ratios):.1f}")
 
 
 def loop_overhead(repeats: int) -> None:
-    names = task("names")
+    names = windows("names")
     for batch_size, steps in ((32, 4000), (1024, 400)):
-        batches = WindowBatches(*names.train, batch_size=batch_size)
+        batches = WindowBatches(*names["train"], batch_size=batch_size)
         settings = TrainingSettings(device="cpu", steps=steps)
         ratios = []
         for _ in range(repeats):
             endless = chain.from_iterable(batches.epoch(epoch) for epoch in count())
             model = MLP(27, CONTEXT_LENGTH)
             bare = steps / benchmark_lstm.bare_seconds(model, islice(endless, steps), settings)
-            start = time.perf_counter()
-            train(MLP(27, CONTEXT_LENGTH), batches, settings, progress=False)
-            package = steps / (time.perf_counter() - start)
+            quiet = partial(train, MLP(27, CONTEXT_LENGTH), batches, settings, progress=False)
+            package = steps / benchmark_lstm.seconds_of(quiet)
             ratios.append(package / bare)
             print(f"  batches of {batch_size}: bare {bare:7.0f}   package {package:7.0f} steps/s")
         print(f"batches of {batch_size}: median ratio {statistics.median(ratios):.3f}")

@@ -7,6 +7,7 @@ the same run and precision, through PyTorch's own product or oneDNN's.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -27,9 +28,7 @@ SHAPES = ((128, 64), (256, 64), (512, 32), (512, 64), (512, 128))  # hidden size
 TOKENS = 32_768  # that one measurement trains on, at least
 PEAK_SIZES = (512, 1024, 2048)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-HEAD = """\
-tokens a second      passes, package's model      whole training step
-   H    B precision   forward   both  of peak    bare package ratio of peak"""
+HEAD = "tokens a second:\n   H    B precision    bare package ratio of peak"
 
 
 class Bare(nn.Module):
@@ -98,25 +97,6 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def loss_of(model: nn.Module, inputs: Tensor, targets: Tensor, precision: str) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-        return F.cross_entropy(model(inputs).flatten(0, -2), targets.flatten())
-
-
-def pass_speeds(case: Case, model: nn.Module) -> tuple[float, float]:
-    """Tokens a second forward alone, and forward and backward, without loader and optimizer."""
-    parts = list(case.batches().epoch(0))
-    forward = both = 0.0
-    for inputs, targets in parts:
-        start = time.perf_counter()
-        loss = loss_of(model, inputs, targets, case.precision)
-        forward += time.perf_counter() - start
-        loss.backward()
-        both += time.perf_counter() - start
-    tokens = sum(targets.numel() for _, targets in parts)
-    return tokens / forward, tokens / both
-
-
 def bare_seconds(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], settings: TrainingSettings
 ) -> float:
@@ -125,7 +105,8 @@ def bare_seconds(
     start = time.perf_counter()
     for step, (inputs, targets) in enumerate(batches):
         optimizer.param_groups[0]["lr"] = settings.learning_rate_at(step)
-        loss = loss_of(model, inputs, targets, settings.precision)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss = F.cross_entropy(model(inputs).flatten(0, -2), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm is not None:
@@ -156,22 +137,12 @@ def report(repeats: int) -> None:
     peaks = {name: peak(name) for name in DTYPES if has_bfloat16 or name == "float32"}
     reached = ", ".join(f"{speed / 1e9:.0f} GFLOP/s in {name}" for name, speed in peaks.items())
     print(f"{torch.get_num_threads()} threads; matrix products reach {reached}\n{HEAD}")
-    for hidden_size, rows in SHAPES:
-        for precision, fastest in peaks.items():
-            print(measured_line(Case(hidden_size, rows, precision), fastest, repeats))
-
-
-def measured_line(case: Case, peak: float, repeats: int) -> str:
-    model = case.model()
-    pass_speeds(case, model)  # the first time, kernels are made
-    found = []
-    for _ in range(repeats):
-        bare, package = bare_speed(case), package_speed(case)
-        found.append((*pass_speeds(case, model), bare, package, package / bare))
-    medians = [statistics.median(column) for column in zip(*found, strict=True)]
-    forward, both, bare, package, ratio = medians
-    fraction = case.operations() / peak
-    return (
-        f"{case.hidden_size:4d} {case.rows:4d} {case.precision:9s} {forward:9.0f}{both:7.0f}"
-        f"{both * fraction:9.0%}{bare:8.0f}{package:8.0f}{ratio:6.2f}{package * fraction:8.0%}"
-    )
+    for (hidden_size, rows), precision in itertools.product(SHAPES, peaks):
+        case = Case(hidden_size, rows, precision)
+        package_speed(case)  # the first time, kernels are made
+        speeds = [(bare_speed(case), package_speed(case)) for _ in range(repeats)]
+        bare, package = (statistics.median(column) for column in zip(*speeds, strict=True))
+        ratio = statistics.median(package / bare for bare, package in speeds)
+        fraction = package * case.operations() / peaks[precision]
+        case_columns = f"{hidden_size:4d} {rows:4d} {precision:9s}"
+        print(f"{case_columns}{bare:8.0f}{package:8.0f}{ratio:6.2f}{fraction:8.0%}", flush=True)

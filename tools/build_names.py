@@ -19,6 +19,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 FAKER_VERSION = "40.54.0"
@@ -27,16 +28,10 @@ PLAIN = re.compile("[a-z]{2,}")
 
 # Where names come from: a language, or a country where the language says little about them.
 COUNTRIES = {
-    "en_IE": "Ireland",
-    "en_IN": "India",
-    "en_KE": "Kenya",
-    "en_NG": "Nigeria",
-    "en_NZ": "New Zealand",
-    "en_PK": "Pakistan",
-    "en_TH": "Thailand",
-    "es_CA": "Catalan",
+    "en_IE": "Ireland", "en_IN": "India", "en_KE": "Kenya", "en_NG": "Nigeria",
+    "en_NZ": "New Zealand", "en_PK": "Pakistan", "en_TH": "Thailand", "es_CA": "Catalan",
     "fr_DZ": "Algeria",
-}
+}  # fmt: skip
 LANGUAGES = {
     "az": "Azerbaijani", "cs": "Czech", "da": "Danish", "de": "German", "en": "English",
     "es": "Spanish", "et": "Estonian", "fi": "Finnish", "fr": "French", "ga": "Irish",
@@ -79,8 +74,8 @@ def listed_names() -> Iterator[tuple[str, str, str]]:
                     yield module.name, "given" if kind[1] == "first" else "family", name
 
 
-def compile_rows() -> tuple[list[tuple[str, str, str]], Counter[str]]:
-    """The sorted, distinct (name, kind, origin) rows, and how many names each reason cost."""
+def compiled() -> tuple[str, Counter[str]]:
+    """The file's text, of sorted and distinct rows, and how many names each reason cost."""
     rows, lost = set(), Counter[str]()
     for locale, kind, name in set(listed_names()):
         plain, where = fold(name), origin(locale)
@@ -89,29 +84,23 @@ def compile_rows() -> tuple[list[tuple[str, str, str]], Counter[str]]:
         elif where is None:
             raise SystemExit(f"locale {locale} holds {name!r} and has no origin; add it above")
         else:
-            rows.add((plain, kind, where))
-    return sorted(rows), lost
+            rows.add(f"{plain},{kind},{where}\n")
+    return "".join(["name,kind,origin\n", *sorted(rows, key=lambda row: row.split(","))]), lost
 
 
 def main() -> None:
     try:
-        import faker
-    except ImportError:
-        sys.exit(f"faker is missing; run: pip install faker=={FAKER_VERSION}")
-    if faker.VERSION != FAKER_VERSION:
+        found = metadata.version("faker")
+    except metadata.PackageNotFoundError:
+        found = "missing"
+    if found != FAKER_VERSION:
         sys.exit(
-            f"faker {faker.VERSION} lists other names than {FAKER_VERSION}, of which names.csv is "
-            f"made; run: pip install faker=={FAKER_VERSION}, or change FAKER_VERSION here"
+            f"faker is {found}, and names.csv is made of {FAKER_VERSION}; run: "
+            f"pip install faker=={FAKER_VERSION}, or change FAKER_VERSION here"
         )
-    rows, lost = compile_rows()
-    text = "name,kind,origin\n" + "".join(",".join(row) + "\n" for row in rows)
+    text, lost = compiled()
     OUTPUT.write_bytes(text.encode())
-    for kind in ("given", "family"):
-        print(f"{kind}: {len({name for name, k, _ in rows if k == kind}):,} distinct names")
-    print(f"both: {len({name for name, _, _ in rows}):,} distinct names in {len(rows):,} rows")
-    print(
-        "origins: " + ", ".join(f"{o} {n:,}" for o, n in Counter(r[2] for r in rows).most_common())
-    )
+    print(f"{text.count(chr(10)) - 1:,} rows")
     print("dropped: " + ", ".join(f"{reason} {number:,}" for reason, number in lost.items()))
 
 

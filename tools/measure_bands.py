@@ -139,19 +139,24 @@ def write(entries: dict[str, dict[str, Any]], path: Path) -> None:
     partial.replace(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("notebooks", nargs="*", type=Path, help="which; all of notebooks/ if none")
-    parser.add_argument("--seeds", type=int, default=8, help="how many, at least 5 (8)")
-    parser.add_argument("--jobs", type=int, default=2, help="seeds at once, a thread each (2)")
-    parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take (600)")
+def parse(parser: argparse.ArgumentParser, seeds: int) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options, among them `seeds` and `output`, and the entries that the output has already."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seeds", type=int, default=seeds, help="at least 5 (%(default)s)")
     parser.add_argument("--output", type=Path, default=EXPECTED, help="where to write")
     options = parser.parse_args()
     if options.seeds < 5:
         parser.error(f"--seeds is {options.seeds}; a band needs at least 5")
-    entries = tomllib.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
+    output = options.output
+    return options, tomllib.loads(output.read_text("utf-8")) if output.exists() else {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="which; all of notebooks/ if none")
+    parser.add_argument("--jobs", type=int, default=2, help="seeds at once, a thread each (2)")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds a cell may take (600)")
+    options, entries = parse(parser, seeds=8)
     for path in options.notebooks or sorted(SOURCE.glob("[0-9]*.ipynb")):
         command = f"python tools/measure_bands.py notebooks/{path.name} --seeds {options.seeds}"
         measured = measure(path, options.seeds, options.timeout, options.jobs)

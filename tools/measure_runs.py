@@ -18,14 +18,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from course.notebooks.execute import ROOT
 from intro_lm.evaluation import difference_interval
-from tools.measure_bands import EXPECTED, entry, write
+from tools.measure_bands import entry, parse, write
 
 LSTM = (
     "--model lstm --layers 2 --hidden-size 192 --embedding-size 48 --token-dropout 0.12 "
@@ -79,18 +78,11 @@ def gain(worse: list[float], better: list[float]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*", help="which; all if none")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, at least 5 (5)")
-    parser.add_argument("--output", type=Path, default=EXPECTED, help="where to write")
-    options = parser.parse_args()
-    if options.seeds < 5:
-        parser.error(f"--seeds is {options.seeds}; a band needs at least 5")
+    options, entries = parse(parser, seeds=5)
     if unknown := [name for name in options.runs if name not in RUNS]:
         parser.error(f"no run is called {unknown[0]}; there are {', '.join(RUNS)}")
-    entries = tomllib.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
     losses = {}
     for name in options.runs or RUNS:
         results = []

@@ -40,11 +40,7 @@ def find_browser() -> str | None:
 
 @contextlib.contextmanager
 def browser(size: tuple[int, int] = (1280, 900)) -> Iterator[Page]:
-    """An empty page in a headless Chromium, of this width and height in pixels.
-
-    Raises:
-        FileNotFoundError: no Chromium is installed, or playwright is missing.
-    """
+    """An empty page in a headless Chromium, of this width and height in pixels."""
     path = find_browser()
     if path is None:
         raise FileNotFoundError(
@@ -67,10 +63,8 @@ def browser(size: tuple[int, int] = (1280, 900)) -> Iterator[Page]:
 def tensorboard(folder: str | Path) -> Iterator[str]:
     """A TensorBoard server over the runs below `folder`; gives its address once it has read them.
 
-    Raises:
-        FileNotFoundError: there is no run below `folder`.
-        RuntimeError: the server ended by itself, with what it said.
-        TimeoutError: the server did not come up.
+    A `RuntimeError` has what a server said that ended by itself; one that never comes up is a
+    `TimeoutError`.
     """
     runs = {path.parent for path in Path(folder).rglob("events.out.tfevents.*")}
     if not runs:
@@ -105,18 +99,8 @@ def take(
 ) -> str:
     """Write a PNG of a page of the server at `address`, once it shows a run and no longer changes.
 
-    Args:
-        picture: the file to write.
-        page: `timeseries` or `hparams`.
-        size: width and height in pixels.
-        query: settings of the page as its address holds them, such as `smoothing=0`.
-
-    Returns:
-        The text on the page, one piece per line.
-
-    Raises:
-        FileNotFoundError: no Chromium is installed, or playwright is missing.
-        TimeoutError: the page never showed a run.
+    `page` is `timeseries` or `hparams`; `query` holds its settings, such as `smoothing=0`. Returns
+    the text on the page, one piece per line. A `TimeoutError` says that it never showed a run.
     """
     runs = _runs(address)
     text, image = "", b""
@@ -166,11 +150,6 @@ def _wait_for(found: Callable[[], Any], what: str) -> Any:
     raise TimeoutError(f"{what} did not come within {PATIENCE:.0f} seconds")
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, height = map(int, text.split(","))
-    return width, height
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -178,15 +157,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder of runs")
     parser.add_argument("picture", type=Path, help="the PNG to write")
     parser.add_argument("--page", choices=("timeseries", "hparams"), default="timeseries")
-    parser.add_argument(
-        "--size", type=_size, default=(1280, 900), help="width,height in pixels (1280,900)"
-    )
-    parser.add_argument(
-        "--query", default="", help="settings of the page, such as 'tagFilter=loss&smoothing=0'"
-    )
     options = parser.parse_args()
     with tensorboard(options.folder) as address:
-        take(address, options.picture, options.page, options.size, options.query)
+        take(address, options.picture, options.page)
     print(f"{options.picture}: {options.page} of {options.folder}")
 
 

@@ -1,6 +1,10 @@
+import sys
+
 import pytest
 
 from tools import benchmark_data
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 
 
 @pytest.mark.parametrize("into", ["windows", "padded", "streams"])

@@ -108,6 +108,6 @@ def test_the_tool_pictures_a_folder_of_runs(runs, tmp_path):
     picture = tmp_path / "hparams.png"
     command = [sys.executable, "tools/screenshot.py", str(runs[0]), str(picture)]
     environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
-    subprocess.run([*command, "--size", "800,600"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
     with Image.open(picture) as image:
-        assert image.size == (800, 600)
+        assert image.size == (1280, 900)
