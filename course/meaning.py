@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -17,6 +18,7 @@ def as_python(source: str) -> str:
         return source
 
 
+@lru_cache(maxsize=4096)  # most cells that a report reads are the curriculum's
 def digest(source: str) -> str:
     """The sha256 of what a cell does: comments, layout, quotes and line ends are left out.
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
+from course.meaning import digest
+
 KNOWN_TAGS = {"nbval-ignore-output", "raises-exception", "downloads"}
 MOST_IGNORED = 0.4  # of the code cells outside download sections
 MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
@@ -49,11 +51,11 @@ def code_cells(notebook: Cell) -> list[Cell]:
 def run_digest(notebook: Cell) -> str:
     """What one recording stores of itself, so that outputs of two runs in one file are noticed.
 
-    It covers the code with its counts and outputs. Words around them may change, and so may what
-    the mentor's report reads from an output's metadata.
+    It covers the code with its counts and outputs. Its layout may change, and so may the words
+    around it and what the mentor's report reads from an output's metadata.
     """
     cells = [
-        [cell.source, cell.execution_count, [{**o, "metadata": {}} for o in cell.outputs]]
+        [digest(cell.source), cell.execution_count, [{**o, "metadata": {}} for o in cell.outputs]]
         for cell in code_cells(notebook)
     ]
     return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

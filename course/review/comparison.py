@@ -63,7 +63,8 @@ def compare(base: Notebook, own: Notebook) -> Comparison:
                 changes.append(Change("added", index, None, cell, difference("", cell.source)))
             continue
         before = base.cells[pairs[index] - 1]
-        lines = difference(before.source, cell.source)
+        same = before.content == cell.content
+        lines = () if same else difference(before.source, cell.source)
         texts = ", ".join(before.tags), ", ".join(cell.tags)
         tags = texts if texts[0] != texts[1] else None
         if lines or tags or index in moved:
@@ -167,9 +168,9 @@ def _ids_in_base(base: Notebook, own: Notebook) -> list[str]:
     waiting = defaultdict(list)
     for cell in reversed(base.cells):
         if cell.id not in ids:
-            waiting[cell.kind, cell.source].append(cell.id)
+            waiting[cell.content].append(cell.id)
     for index, cell in enumerate(own.cells):
-        equal = waiting[cell.kind, cell.source]
+        equal = waiting[cell.content]
         if not ids[index] and equal:
             ids[index] = equal.pop()
     return ids

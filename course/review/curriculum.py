@@ -27,9 +27,9 @@ class Lesson:
     day: str = ""  # of that commit
 
     @cached_property
-    def sources(self) -> Counter[str]:
-        """How often each source occurs in it."""
-        return _sources(self.notebook)
+    def contents(self) -> Counter[tuple[str, ...]]:
+        """How often each cell's content occurs in it."""
+        return _contents(self.notebook)
 
     @property
     def title(self) -> str:
@@ -72,11 +72,11 @@ class Curriculum:
         if max(shared) <= LEAST_SHARED * len(notebook.cells):
             return self.named(name)
         nearest = self.lessons[shared.index(max(shared))]
-        own = _sources(notebook)
+        own = _contents(notebook)
 
         def likeness(lesson: Lesson) -> int:
             # cells in both, less those that the submission doesn't have
-            return 2 * (lesson.sources & own).total() - lesson.sources.total()
+            return 2 * (lesson.contents & own).total() - lesson.contents.total()
 
         # of equally near versions max takes the first, which is the newest
         return max((nearest, *self.earlier.get(nearest.number, ())), key=likeness)
@@ -88,7 +88,7 @@ class Curriculum:
     def changed_since(self, version: Lesson) -> int:
         """How many cells of today's lesson are not in an earlier version of it."""
         today = next(lesson for lesson in self.lessons if lesson.number == version.number)
-        return (today.sources - version.sources).total()
+        return (today.contents - version.contents).total()
 
 
 def load(where: str | Path = NOTEBOOKS) -> Curriculum:
@@ -125,16 +125,16 @@ def _earlier(today: Lesson, folder: Path) -> list[Lesson]:
             version = replace(today, notebook=parse(content), commit=commit, day=day)
         except UnreadableError:
             continue
-        if version.sources != found[-1].sources:
+        if version.contents != found[-1].contents:
             found.append(version)
     return found[1:]
 
 
-def _sources(notebook: Notebook) -> Counter[str]:
-    return Counter(cell.source for cell in notebook.cells if cell.source.strip())
+def _contents(notebook: Notebook) -> Counter[tuple[str, ...]]:
+    return Counter(cell.content for cell in notebook.cells if cell.source.strip())
 
 
 def _shared(lesson: Lesson, notebook: Notebook) -> int:
-    """How many cells a lesson and a notebook share, by id or by source."""
+    """How many cells a lesson and a notebook share, by id or by content."""
     ids = {cell.id for cell in lesson.notebook.cells}
-    return sum(cell.id in ids or cell.source in lesson.sources for cell in notebook.cells)
+    return sum(cell.id in ids or cell.content in lesson.contents for cell in notebook.cells)

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +28,8 @@ MOST_CELLS = 1_000
 MOST_OUTPUTS = 30  # of one cell that are shown
 MOST_PUBLISHED = 500  # outputs of one cell in which results of the package are looked for
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+LONGEST_CODE = 100_000  # characters of a cell that are taken for Python
+COMMENT = re.compile(r"#\s*(.*\S)")
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -59,10 +62,17 @@ class Cell:
     outputs_digest: str = ""  # of all its outputs
     in_session: bool = False  # whether an output names the session of the kernel that gave it
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What its code does, as an exercise stores it for its answer."""
-        return digest(self.source)
+        return digest(self.source) if len(self.source) < LONGEST_CODE else sha256(self.source)
+
+    @cached_property
+    def content(self) -> tuple[str, ...]:
+        """What two cells have in common that differ in layout alone."""
+        if self.kind != "code":
+            return self.kind, *self.source.split()
+        return self.kind, self.digest, *COMMENT.findall(self.source.replace("'", '"'))
 
     @property
     def is_code(self) -> bool:
@@ -139,6 +149,8 @@ def read(content: bytes) -> nbformat.NotebookNode:
         with warnings.catch_warnings(action="ignore"):  # about missing ids, which it adds
             _, notebook = normalize(notebook)
         validate(notebook, relax_add_props=True)
+        for cell in notebook.cells:
+            cell.source = cell.source.replace("\r\n", "\n")
     except ValidationError as error:
         raise UnreadableError(f"it isn't a valid notebook: {quoted(error.message, 160)}") from None
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:

@@ -76,6 +76,17 @@ def with_cells_deleted(made: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def laid_out(made: dict[str, Any]) -> dict[str, Any]:
+    """As editors may leave it: Windows' line ends, blanks, other quotes; and one remark."""
+    for cell in made["cells"]:
+        cell["source"] = "".join(cell["source"]).replace("\n", "\r\n") + " \r\n\r\n"
+    answer = cell_with(made, "def name_lengths")
+    answer["source"] = answer["source"].replace("return ", "return  ") + "# as in the text"
+    corpus = cell_with(made, 'data.load("names")')
+    corpus["source"] = corpus["source"].replace('"names"', "( 'names' )")
+    return made
+
+
 def with_ids_lost(made: dict[str, Any]) -> dict[str, Any]:
     return made | {"cells": [c | {"id": f"anew{n}"} for n, c in enumerate(made["cells"])]}
 
@@ -134,6 +145,7 @@ def twelve(whole: dict[str, Any], half: dict[str, Any]) -> dict[str, bytes]:
         "reordered": reordered(copy.deepcopy(whole)),
         "deleted": with_cells_deleted(copy.deepcopy(whole)),
         "ids lost": with_ids_lost(copy.deepcopy(whole)),
+        "laid out": laid_out(copy.deepcopy(whole)),
         "older": older(copy.deepcopy(whole)),
         "by hand": edited_by_hand(copy.deepcopy(half), whole),
         "died": died(copy.deepcopy(whole)),

@@ -23,6 +23,7 @@ EXPECTED = {  # the marks, and how many exercises are solved
     "reordered": ({"out of order", "cells moved"}, 5),
     "deleted": ({"by hand", "cells deleted", "name missing"}, 5),
     "ids lost": ({"clean run", "ids lost"}, 5),
+    "laid out": ({"clean run"}, 5),
     "older": ({"clean run", "older notebook", "other version"}, 5),
     "by hand": ({"clean run"}, 3),
     "died": ({"unfinished", "not run"}, 4),
@@ -87,6 +88,8 @@ def test_the_changed_cells_of_the_complete_one_are_its_answers(reviews):
     added = [line for sign, line in one.changes.changes[0].lines if sign == "+"]
     assert added == ["    return (batch != 0).sum(1)"]
     assert reviews["untouched"].changes.changes == ()
+    assert reviews["laid out"].changes.pairs == one.changes.pairs
+    assert len(reviews["laid out"].changes.changes) == 5
 
 
 def test_of_a_notebook_that_was_begun_only_what_ran_is_the_interns(reviews):
