@@ -96,14 +96,9 @@ class Experiment:
         every = given.get("evaluate_every", TrainingSettings.evaluate_every)
         return TrainingSettings(**given, seed=self.seed, log_every=every)
 
-    def loss(
-        self,
-        parameters: Parameters = DEFAULTS,
-        logger: TrialLogger | None = None,
-        seed: int | None = None,
-    ) -> float:
-        """The validation loss after one training, with a seed in place of the experiment's own."""
-        return self.fit(parameters, logger, seed)[1].validation_loss
+    def loss(self, parameters: Parameters = DEFAULTS, *more: Any, **named: Any) -> float:
+        """The validation loss after one training. The arguments are those of `fit`."""
+        return self.fit(parameters, *more, **named)[1].validation_loss
 
     __call__ = loss
 
@@ -113,7 +108,7 @@ class Experiment:
         logger: TrialLogger | None = None,
         seed: int | None = None,
     ) -> tuple[MLP | RecurrentLM, History]:
-        """Train once; the logger gets the losses meanwhile."""
+        """Train once, with a seed in place of the experiment's own; the logger gets the losses."""
         if seed is not None:
             return replace(self, seed=seed).fit(parameters, logger)
         settings = self.require(parameters)

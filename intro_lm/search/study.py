@@ -86,12 +86,8 @@ def sweep(
         runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
-    Raises:
-        ValueError: an argument or an entry of the space is wrong, the database can't be used, or
-            the study is of another sweep.
-        OSError: the study's or the runs' folder can't be written to.
-        SweepFailedError: all trials failed.
-        KeyboardInterrupt: Ctrl-C was pressed; the trial under way will run again.
+    A `ValueError` names what is wrong with an argument, the space or the database, or the other
+    sweep that the study is of; a `SweepFailedError` says that all trials failed.
     """
     require_count(trials=trials, workers=workers)
     require_choice(SAMPLERS, sampler=sampler)
@@ -135,9 +131,10 @@ def training_seconds(study: Study) -> list[float]:
 
 def best_so_far(study: Study) -> list[float]:
     """The lowest loss of the completed trials after each trial, infinite until one completes."""
-    values = [each.value if each.state == TrialState.COMPLETE else None for each in counted(study)]
-    losses = (math.inf if value is None else value for value in values)
-    return list(itertools.accumulate(losses, min))
+    ended = (each.values if each.state == TrialState.COMPLETE else None for each in counted(study))
+    return list(
+        itertools.accumulate((math.inf if each is None else each[0] for each in ended), min)
+    )
 
 
 def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) -> Study:

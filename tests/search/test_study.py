@@ -147,15 +147,10 @@ def new_database(path):
     return contextlib.closing(sqlite3.connect(path))
 
 
-def test_a_study_that_sweep_did_not_begin_is_refused(tmp_path):
-    new_database(tmp_path / "s.db")
-    with pytest.raises(ValueError, match="begun with objective = None"):
-        run(study=tmp_path / "s.db")
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ("", "the study 'sweep' was begun with objective = None"),
         ("begin exclusive", "database is locked. If another program uses it, end that one; else"),
         ("update alembic_version set version_num = 'v99'", "Please try updating optuna"),
         ("update alembic_version set version_num = 'v3.0.0.d'", "optuna storage upgrade"),
@@ -166,7 +161,7 @@ def test_a_database_that_cant_be_used_is_one_error(tmp_path, monkeypatch, change
     monkeypatch.setattr(studies, "LOCKED_SECONDS", 0.1)
     with new_database(tmp_path / "s.db") as database:
         database.executescript(change)
-        with pytest.raises(ValueError, match=rf"s.db can't be used as a study: .*{message}"):
+        with pytest.raises(ValueError, match=message):
             run(study=tmp_path / "s.db")
 
 
@@ -216,16 +211,12 @@ def test_bad_arguments_are_named_before_any_trial(arguments, message):
         run(**arguments)
 
 
-def test_a_kept_study_leaves_no_file_open(tmp_path):
-    study = run(trials=2, study=tmp_path / "s.db")
+def test_a_file_holds_several_studies_and_none_keeps_it_open(tmp_path):
+    run(trials=3, study=tmp_path / "s.db", name="other")
+    study = run(trials=2, study=f"sqlite:///{tmp_path / 's.db'}")
+    assert len(study.trials) == 2
     assert study.best_value == min(trial.value for trial in study.trials)
     assert not [file for file in psutil.Process().open_files() if file.path.endswith("s.db")]
-
-
-def test_a_database_holds_several_studies(tmp_path):
-    url = f"sqlite:///{tmp_path / 'studies.db'}"
-    run(study=url, trials=3, name="one")
-    assert len(run(study=url, trials=2, name="two").trials) == 2
 
 
 def test_a_trial_whose_process_died_runs_again_with_its_values(tmp_path, monkeypatch):
