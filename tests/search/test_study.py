@@ -15,7 +15,6 @@ from optuna.trial import TrialState
 
 from intro_lm.search import Experiment, SweepFailedError, best_so_far, sweep, training_seconds
 from intro_lm.search import study as studies
-from tests.search.objectives import SPACE, Crash, parabola
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
@@ -23,12 +22,15 @@ pytestmark = [
 ]
 
 
+SPACE = {"x": {"uniform": [-1.0, 1.0]}, "n": {"integer": [1, 5]}}
+
+
+def parabola(parameters, logger):
+    return parameters["x"] ** 2 + parameters["n"] / 5
+
+
 def run(objective=parabola, space=SPACE, **arguments):
     return sweep(objective, space, **{"trials": 12, "progress": False, **arguments})
-
-
-def values(study):
-    return [(trial.params, trial.value) for trial in studies.counted(study)]
 
 
 def states(study):
@@ -45,7 +47,9 @@ def test_a_study_that_stopped_goes_on_to_the_same_trials(tmp_path, sampler):
     for trials in (9, 12, 12):
         parts = run(space=space, sampler=sampler, study=tmp_path / "new" / "s.db", trials=trials)
     assert len(parts.trials) == 12
-    assert values(parts) == values(whole)
+    assert [(t.params, t.value) for t in parts.trials] == [
+        (t.params, t.value) for t in whole.trials
+    ]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "grid"])
@@ -267,16 +271,6 @@ def test_a_trial_that_another_process_ends_first_counts_once(tmp_path):
 
     study = run(overtaken, trials=3, study=tmp_path / "s.db")
     assert [trial.value for trial in study.trials] == [1.0, 2.0, 2.0]
-
-
-@pytest.mark.slow
-def test_the_trial_of_a_worker_that_dies_runs_again(tmp_path):
-    crash = Crash(str(tmp_path / "crashed"))
-    study = run(crash, study=tmp_path / "s.db", workers=2, sampler="random", trials=20)
-    assert (tmp_path / "crashed").exists()
-    assert states(study) == [TrialState.COMPLETE] * 20
-    assert len({tuple(trial.params.values()) for trial in studies.counted(study)}) == 20
-    assert any("retry_history" in trial.system_attrs for trial in study.trials)
 
 
 SWEEP = """
