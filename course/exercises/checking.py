@@ -17,7 +17,7 @@ from course import display
 from course.exercises.comparing import Mistake
 from course.exercises.running import Check, Failure, run_checks
 from course.meaning import as_python, digest
-from course.review.names import defined
+from course.names import defined
 
 
 @dataclass

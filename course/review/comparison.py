@@ -146,8 +146,13 @@ def _matched(base: Notebook, own: Notebook) -> tuple[dict[int, int], set[int]]:
     pairs: dict[int, int] = {}
     aligned = SequenceMatcher(None, [cell.id for cell in base.cells], ids, autojunk=False)
     for tag, start, end, own_start, own_end in aligned.get_opcodes():
+        one = base.cells[start] if end - start == own_end - own_start == 1 else None
         if tag == "equal":
             runs = [(0, 0, end - start)]
+        elif (
+            one and one.id in free and (ids[own_start], one.kind) == ("", own.cells[own_start].kind)
+        ):
+            runs = [(0, 0, 1)]  # a cell without its id between two known ones
         elif (end - start) * (own_end - own_start) <= MOST_PAIRS:
             known = list(zip(ids, own.cells, strict=True))[own_start:own_end]
             runs = compute_snakes(base.cells[start:end], known, alike)

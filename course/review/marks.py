@@ -26,6 +26,7 @@ MEANINGS = {
     "stale": Meaning("look", "an output depends on a value that was computed again later"),
     "name missing": Meaning("look", "a cell uses a name that no cell defines"),
     "error": Meaning("look", "a cell ended in an error that it isn't meant to raise"),
+    "checks touched": Meaning("look", "code that takes or changes parts of the checks themselves"),
     "large output": Meaning("note", "a cell stores more than a megabyte of output"),
     "other version": Meaning("note", "another version of the package stored its results"),
     "older notebook": Meaning("note", "it was made from an earlier version of the notebook"),

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from course.names import defined, imported, used
 from course.review.marks import Mark, at_cells
-from course.review.names import defined, imported, used
 from course.review.stored import Cell, Notebook
 from course.review.texts import quoted
 
@@ -24,6 +24,18 @@ OF_IPYTHON = {"get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", 
 NUMBERED_OUTPUT = re.compile(r"_i?\d+")  # IPython keeps outputs and inputs by their counts
 # Through these a cell may define anything.
 DEFINES_ANYTHING = re.compile(r"\b(exec|globals|locals|vars|setattr|get_ipython)\s*\(")
+# A cell that takes more of `course` than a notebook needs, or changes what it took, if it says so
+# openly. Code that hides what it does is found by reading it.
+NEEDED = re.compile(
+    r"^from course\.(exercises import exercise|expected import (bands, )?expect)$", re.M
+)
+REACHES = re.compile(
+    r"""^\s*(import|from)\ course\b
+    | (["'])course(\.[\w.]+)?\2  # sys.modules["course.expected"], the metadata of an output
+    | \b(setattr|delattr|vars|type)\((ex|exercise|expect)\b
+    | \b((ex|exercise|expect)\b|bands\(\))[\w.\[\]"']*(\.__|[.\]]\w*\s*=[^=])""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def marks(notebook: Notebook, given: Collection[int] = ()) -> list[Mark]:
@@ -31,6 +43,10 @@ def marks(notebook: Notebook, given: Collection[int] = ()) -> list[Mark]:
     code = notebook.code()
     ran = [(index, cell) for index, cell in code if cell.count is not None]
     found = list(_about_outputs(code))
+    reaching = [index for index, cell in code if REACHES.search(NEEDED.sub("", cell.source))]
+    if reaching:
+        text = f"{at_cells(reaching)} takes or changes parts of the checks: read it"
+        found.append(Mark("checks touched", text, reaching))
     if given:
         text = f"{at_cells(sorted(given))}: counts and outputs are the curriculum's own"
         found.append(Mark("as given out", text, sorted(given)))

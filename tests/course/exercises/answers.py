@@ -17,7 +17,7 @@ import nbformat
 
 from course.exercises import Exercise, exercise
 from course.exercises.running import Failure, results
-from course.review.names import imports
+from course.names import imports
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 Answer = Callable[..., Any]

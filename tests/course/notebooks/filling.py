@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from course.exercises import Exercise
-from course.review.names import defined, imports, used
+from course.names import defined, imports, used
 
 ASKED = re.compile(r'exercise\("(.+?)"\)\n\w+\.check\((\w+)\)')
 

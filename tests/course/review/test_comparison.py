@@ -64,6 +64,8 @@ def test_without_ids_cells_are_matched_by_their_text():
     assert compare(notebook(*BASE), notebook(*nameless)).ids_lost
     nameless[2] = nameless[2] | {"source": BASE[2]["source"].replace("+ 1", "+ 2")}
     assert changes(*nameless) == [("edited", 3, 3)]
+    nameless[2] = nameless[2] | {"source": "def answer():\n    return 'nothing like it'"}
+    assert changes(*nameless) == [("edited", 3, 3)]  # it stands where the other stood
 
 
 def test_changed_tags_are_changes():

@@ -7,7 +7,7 @@ from course import expected
 from course.expected import UnexpectedNumberError, bands, expect
 from course.meaning import digest
 from course.review import results
-from tests.course.review.makers import code, failed, notebook, shown
+from tests.course.review.makers import code, failed, notebook, printed, shown
 
 ANSWER = "def f(x):\n    return x"
 LOSS = "01.mlp.validation_loss"
@@ -108,6 +108,11 @@ def test_a_number_that_raised_is_read_from_the_error(few_bands):
     found = results.numbers(notebook(code("x", failed("UnexpectedNumberError", str(raised.value)))))
     (mark,) = results.marks_of_numbers(found)
     assert mark.text == f"{LOSS} is 2.41, above its band by 0.11"
+
+
+def test_a_printed_promise_is_no_number():
+    said = printed(f"{LOSS}: between 2.1 and 2.3, as expected\n")
+    assert results.numbers(notebook(code("x", said, shown(text_plain=said["text"])))) == []
 
 
 def test_every_headline_is_promised():

@@ -54,6 +54,16 @@ def test_cells_without_ids_and_with_the_same_id_get_ids_of_their_own():
         assert len({cell.id for cell in parse(content).cells}) == 4
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_ids_and_encodings_of_other_editors_are_read(encoding):
+    cell = code("x = 'ä'") | {"metadata": {"id": "kept"}}
+    del cell["id"]
+    content = stored(cell).decode()
+    mark = "" if encoding == "utf-8-sig" else "\ufeff"
+    (read,) = parse((mark + content).encode(encoding)).cells
+    assert (read.id, read.source) == ("kept", "x = 'ä'")
+
+
 def test_what_a_text_hides_becomes_visible():
     assert visible("a\x1b[31mred\x1b[0m b") == "ared b"
     assert visible("if admin:\u202e # \u2066") == "if admin:\\u{202e} # \\u{2066}"

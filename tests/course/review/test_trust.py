@@ -3,7 +3,9 @@
 import pytest
 
 from course.review.marks import at_cells
+from course.review.stored import parse
 from course.review.trust import marks
+from tests.course.review.interns import NOTEBOOKS
 from tests.course.review.makers import code, counted, failed, notebook, printed, text
 
 
@@ -117,3 +119,29 @@ def test_a_source_that_cannot_be_parsed_makes_nothing_stale(source):
 def test_many_cells_are_named_in_few_words():
     assert at_cells([4, 5, 7, 8, 9]) == "cells 4, 5, 7 to 9"
     assert at_cells(range(1, 99, 2)) == "49 cells from 1 to 97"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import course.expected as e\ne.bands = lambda: {}",
+        "from course.display import publish",
+        "import sys\nsys.modules['course.exercises.running'].run_checks = print",
+        "display({}, metadata={'course': {'exercise': '00.f', 'outcome': 'correct'}})",
+        "ex.checks = ()",
+        "type(ex).check = print",
+        "vars(ex)['checks'] = ()",
+        "setattr(expect, 'x', 1)",
+        "exercise.__globals__.clear()",
+    ],
+)
+def test_a_cell_that_reaches_into_the_checks_is_marked(source):
+    assert found(notebook(code(source))) == {"clean run": [], "checks touched": [1]}
+
+
+def test_the_curriculums_cells_and_honest_looks_at_an_exercise_do_not_reach_into_the_checks():
+    sources = ["print('of course')", "print(ex); help(ex.check)", "ex.hint()", "expect('x', a[0])"]
+    made = notebook(*(code(source, count=n) for n, source in enumerate(sources, 1)))
+    assert "checks touched" not in found(made)
+    for path in NOTEBOOKS.glob("[0-9]*.ipynb"):
+        assert "checks touched" not in found(parse(path.read_bytes()))

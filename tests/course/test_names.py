@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.review.names import defined, used
+from course.names import defined, used
 
 
 @pytest.mark.parametrize(
