@@ -6,8 +6,10 @@ READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 # An environment works only in the folder that it was made for, whose name .ready holds.
 MADE_FOR := $(if $(READY),$(shell cat $(READY) 2>/dev/null))
+# Two threads of a small model wait for each other as soon as another program keeps a core busy.
+export OMP_NUM_THREADS ?= 1
 # Two test files or notebooks at once, a thread each: on two cores faster than one with two threads.
-TWO_AT_ONCE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+TWO_AT_ONCE := $(BIN)/python -m pytest -n 2 --dist loadfile
 # 00 or the file's name; looked up when it is used.
 NOTEBOOK_FILE = $(or $(firstword $(wildcard $(NOTEBOOK) notebooks/$(NOTEBOOK)_*.ipynb)),\
 	$(error there is no notebook "$(NOTEBOOK)"; say which: make hand-in NOTEBOOK=00))

@@ -19,6 +19,7 @@ from typing import Any
 
 # The kernel must be this environment's, whatever kernels the user has installed elsewhere.
 os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside a busy program two threads are slower
 
 import nbformat
 import psutil

@@ -1,5 +1,6 @@
 """The contract of every language model, and how models are used once they are trained."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 BOUNDARY = 0  # the id of the token before and after a text, the same as in `intro_lm.data`
+LARGE = 1_000_000  # weights, from which a model computes on all threads
+DEFAULT_THREADS = torch.get_num_threads()
 OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
 
 
@@ -46,6 +49,24 @@ class StatefulLanguageModel(LanguageModel, Protocol):
 
 
 @contextmanager
+def threads_for(model: nn.Module | LanguageModel) -> Iterator[None]:
+    """One thread while a small model computes, unless the user chose how many."""
+    # The threads of an operation wait for the last of them. While another program, such as a
+    # browser, keeps one of two cores busy, models of all sizes take at least twice as long as with
+    # one thread; on a quiet machine small ones gain a sixth at most by a second thread, large ones
+    # a third. The size alone decides, so that runs repeat bit for bit.
+    chosen = "OMP_NUM_THREADS" in os.environ or torch.get_num_threads() != DEFAULT_THREADS
+    if chosen or sum(parameter.numel() for parameter in model.parameters()) >= LARGE:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(DEFAULT_THREADS)
+
+
+@contextmanager
 def inference(model: nn.Module | LanguageModel) -> Iterator[torch.device]:
     """Switch gradients and dropout off, and give the model's device; restore its mode afterwards.
 
@@ -54,7 +75,7 @@ def inference(model: nn.Module | LanguageModel) -> Iterator[torch.device]:
     was_training = model.training
     model.train(False)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), threads_for(model):
             yield next((p.device for p in model.parameters()), torch.device("cpu"))
     finally:
         model.train(was_training)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from intro_lm.data import Batches
 from intro_lm.evaluation import Loss, cross_entropy
-from intro_lm.models import StatefulLanguageModel
+from intro_lm.models.language_model import StatefulLanguageModel, threads_for
 from intro_lm.training.bookkeeping import Bookkeeper, History, stop_on_interrupt
 from intro_lm.training.checkpoint import open_checkpoint
 from intro_lm.training.optimizers import FineTuning, ParameterGroup, freeze_groups, make_optimizer
@@ -85,6 +85,7 @@ def train(
     with (
         torch.random.fork_rng(others, device_type=device.type),
         stop_on_interrupt() as interrupted,
+        threads_for(model),
         ExitStack() as afterwards,
         tqdm(
             total=settings.steps, desc=f"{device}, {precision}", disable=not progress,

@@ -8,6 +8,7 @@ from torch import nn
 
 from intro_lm.data import Batches
 from intro_lm.evaluation import cross_entropy
+from intro_lm.models.language_model import threads_for
 from intro_lm.training.optimizers import make_optimizer
 from intro_lm.training.settings import TrainingSettings, choose_device
 
@@ -35,13 +36,14 @@ def learning_rate_range_test(
     rates = [lowest * (highest / lowest) ** (step / max(steps - 1, 1)) for step in range(steps)]
     losses: list[float] = []
     endless = itertools.chain.from_iterable(map(batches.epoch, itertools.count()))
-    for rate, (inputs, targets) in zip(rates, endless, strict=False):
-        update.param_groups[0]["lr"] = rate
-        batch_loss = cross_entropy(model(inputs), targets)
-        update.zero_grad()
-        batch_loss.backward()
-        update.step()
-        losses.append(batch_loss.item())
-        if not losses[-1] <= 4 * min(losses):  # also where it is not a number
-            break
+    with threads_for(model):
+        for rate, (inputs, targets) in zip(rates, endless, strict=False):
+            update.param_groups[0]["lr"] = rate
+            batch_loss = cross_entropy(model(inputs), targets)
+            update.zero_grad()
+            batch_loss.backward()
+            update.step()
+            losses.append(batch_loss.item())
+            if not losses[-1] <= 4 * min(losses):  # also where it is not a number
+                break
     return rates[: len(losses)], losses

@@ -7,8 +7,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from intro_lm.evaluation import cross_entropy
-from intro_lm.training import NonFiniteLossError, Tracker, TrainingSettings, load_runs, train
+from intro_lm.evaluation import cross_entropy, evaluate
+from intro_lm.models import language_model
+from intro_lm.training import (
+    NonFiniteLossError,
+    Tracker,
+    TrainingSettings,
+    learning_rate_range_test,
+    load_runs,
+    train,
+)
 from tests.training.conftest import LossThat, dies, same
 
 QUICK = TrainingSettings(steps=60, log_every=10, evaluate_every=20, checkpoint_every=25)
@@ -138,3 +146,28 @@ def test_a_cpu_trains_in_float32_and_in_bfloat16_by_name_close_to_it(make_model,
 def test_an_unusable_device_is_refused(make_model, batches):
     with pytest.raises(ValueError, match="device is 'warp'"):
         train(make_model(), batches, TrainingSettings(device="warp"), progress=False)
+
+
+def test_small_models_compute_on_one_thread_unless_the_user_chose(make_model, batches, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(language_model, "DEFAULT_THREADS", 2)
+    before = torch.get_num_threads()
+
+    def used(model, threads=2):
+        torch.set_num_threads(threads)
+        seen = set()
+        model.register_forward_pre_hook(lambda *_: seen.add(torch.get_num_threads()))
+        train(model, batches, TrainingSettings(steps=1), validation=batches, progress=False)
+        evaluate(model, batches)
+        learning_rate_range_test(model, batches, steps=1)
+        assert torch.get_num_threads() == threads
+        return seen
+
+    try:
+        assert used(make_model()) == {1}
+        assert used(make_model(hidden_size=20_000)) == {2}  # 1.1 million weights
+        assert used(make_model(), threads=3) == {3}
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert used(make_model()) == {2}
+    finally:
+        torch.set_num_threads(before)
