@@ -144,14 +144,13 @@ def hyperparameters(model: str = "mlp") -> dict[str, type]:
 
 @lru_cache(maxsize=24)
 def _batches(dataset: str, part: str, context_length: int | None) -> WindowBatches | PaddedBatches:
-    """A split as the model reads it; what isn't trained on comes in order, in larger batches."""
+    """A split as the model reads it; what isn't trained on comes in order."""
     texts, vocabulary = _corpus(dataset)
     shuffle = part == "train"
-    factor = 1 if shuffle else 8  # more fit into memory without gradients
     if context_length is None:
-        return PaddedBatches.from_texts(vocabulary, texts[part], factor * TEXTS, shuffle=shuffle)
+        return PaddedBatches.from_texts(vocabulary, texts[part], TEXTS, shuffle=shuffle)
     windows = context_windows(vocabulary, texts[part], context_length)
-    return WindowBatches(*windows, factor * WINDOWS, shuffle)
+    return WindowBatches(*windows, WINDOWS if shuffle else 8 * WINDOWS, shuffle)
 
 
 @lru_cache(maxsize=1)
