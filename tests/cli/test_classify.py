@@ -58,14 +58,6 @@ def test_a_pretrained_classifier_is_fine_tuned_and_loaded_again(
         assert a.equal(b)
 
 
-def test_frozen_layers_are_those_of_the_language_models(tmp_path, classify, language_models):
-    assert classify(tmp_path, "--pretrained", *language_models, "--frozen") == 0
-    for encoder, folder in zip(load_run(tmp_path)[0].encoders, language_models, strict=True):
-        language_model = load_run(folder)[0]
-        assert encoder.embedding.weight.equal(language_model.embedding.weight)
-        assert encoder.recurrent.weight_hh_l0.equal(language_model.recurrent.weight_hh_l0)
-
-
 def test_a_file_of_ones_own_is_classified_and_what_is_cut_or_left_out_is_said(
     tmp_path, capsys, refused, some_names
 ):
@@ -110,7 +102,6 @@ def test_what_does_not_fit_together_is_refused(tmp_path, refused, labelled_file,
         (["--pretrained", backward], "--pretrained gives backward lstm; give a forward rnn"),
         (["--pretrained", forward, forward], "gives forward lstm and forward lstm"),
         (["--frozen"], "--frozen is only for --pretrained"),
-        (["--stage", "2"], "--stage is 2.0"),
         (["--batch-size", "0"], "--batch-size is 0"),
         (["--max-length", "0"], "--max-length is 0"),
     ]:
