@@ -23,19 +23,11 @@ def tfidf_logistic_regression(
     classes: int,
     longest: int = 3,
 ) -> Tensor:
-    """Logistic regression on the character n-grams of a text, weighted by TF-IDF.
+    """Logistic regression on n-grams of up to `longest` characters, weighted by TF-IDF.
 
     An n-gram counts more if fewer training texts hold it (Spärck Jones 1972). N-grams at the edges
-    of a word differ from those within.
-
-    Args:
-        training_texts, labels: texts to learn from, and their class ids.
-        texts: N texts to classify.
-        classes: number of classes C; one without a training text gets probability 0.
-        longest: characters of the longest n-gram.
-
-    Returns:
-        (N, C) probabilities.
+    of a word differ from those within. Returns the probabilities (N, C) of N `texts`; a class
+    without a training text gets 0.
     """
     ids = require_labels(labels, classes)
     vectorizer = TfidfVectorizer(

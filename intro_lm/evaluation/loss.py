@@ -13,10 +13,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean negative log-likelihood, in nats, of the targets that count.
-
-    `logits` are (…, V), `targets` (…) token or class ids, -100 where the position doesn't count.
-    """
+    """Mean negative log-likelihood in nats: `logits` (…, V), `targets` (…), -100 doesn't count."""
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=data.IGNORED)
 
 
@@ -35,8 +32,6 @@ def evaluate(
             or pairs (inputs, targets), such as a list or a `DataLoader`.
         loss: the mean loss of one batch.
         carry_state: a `StatefulLanguageModel` reads on from one batch of pairs to the next.
-
-    A `ValueError` says so if no target counts.
     """
     if not isinstance(batches, Iterable):
         carry_state, batches = batches.carries_state, batches.epoch(0)

@@ -29,13 +29,10 @@ class TextClassifier(nn.Module):
     `inputs` is padding, which changes no logit.
 
     Args:
-        vocabulary_size: number of tokens V.
         classes: number of classes C, at least 2.
-        cell, embedding_size, hidden_size, layers, token_dropout: of each encoder, as in
-            `RecurrentLM`.
         directions: 1 reads texts forwards, 2 also backwards.
         dropout: fraction of the units zeroed while training, between layers and after pooling.
-        generator: draws the initial weights; PyTorch's global generator if None.
+        vocabulary_size, cell and the others: of each encoder, as in `RecurrentLM`.
 
     >>> model = TextClassifier(27, classes=14, hidden_size=64)
     >>> model(torch.zeros(3, 5, dtype=torch.long)).shape

@@ -18,16 +18,13 @@ class LanguageModel(Protocol):
     """A `torch.nn.Module` from token ids to next-token logits.
 
     A model with a `context_length` T reads windows (B, T), oldest token first, and gives the logits
-    (B, V) of the token that follows. A model without one reads whole texts (B, T), which begin with
-    a boundary, and gives the logits (B, T, V) after each token.
+    (B, V) of the token that follows. One whose `context_length` is None reads whole texts (B, T),
+    which begin with a boundary, and gives the logits (B, T, V) after each token.
     """
 
     @property
-    def context_length(self) -> int | None:
-        """Tokens T in the window that `forward` reads; None if it reads texts of any length."""
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Next-token logits for `inputs` (B, T)."""
+    def context_length(self) -> int | None: ...
+    def __call__(self, inputs: Tensor) -> Tensor: ...
 
     # The rest comes with `nn.Module`.
     training: bool
@@ -68,10 +65,7 @@ def threads_for(model: nn.Module | LanguageModel) -> Iterator[None]:
 
 @contextmanager
 def inference(model: nn.Module | LanguageModel) -> Iterator[torch.device]:
-    """Switch gradients and dropout off, and give the model's device; restore its mode afterwards.
-
-    A model without parameters, such as one that counts, is on the CPU.
-    """
+    """Gradients and dropout are off meanwhile. Gives the model's device, the CPU if it has none."""
     was_training = model.training
     model.train(False)
     try:

@@ -46,14 +46,12 @@ def train(
 
     Args:
         model: from inputs to logits. A `StatefulLanguageModel` reads batches that carry state from
-            the state in which the batch before left it, and no gradient flows through that state
-            (truncated backpropagation through time); each epoch begins without one.
+            the state in which the batch before left it; each epoch begins without one.
         batches: what to train on, epoch after epoch. A `torch.utils.data.DataLoader` of (inputs,
             targets) serves too, with one limit: its order can't be asked for again, so a resumed
             run is exact only if the checkpoint was saved at the end of an epoch.
         loss: from (logits, targets) to the mean loss of a batch.
-        parameter_groups: parts of the model that learn at a multiple of the schedule's rate, or
-            only from some step on; None lets all of it learn alike.
+        parameter_groups: parts of the model that learn at rates or from steps of their own.
         validation: evaluated every `evaluate_every` steps and at the end.
         tracker: also gets each entry of the history.
         checkpoint_dir: folder for the checkpoint, written every `checkpoint_every` steps, at the
@@ -134,10 +132,9 @@ def train(
 
 
 class LayeredModel(Protocol):
-    """A `torch.nn.Module` that names its layers, such as `TextClassifier`."""
+    """A `torch.nn.Module` that gives the parameters of its layers, from the lowest to the head."""
 
-    def layer_groups(self) -> list[list[nn.Parameter]]:
-        """The parameters of each layer, from the bottom up; the last is the head."""
+    def layer_groups(self) -> list[list[nn.Parameter]]: ...
 
 
 def fine_tune(

@@ -17,25 +17,18 @@ EVENT_FILE = "events.out.tfevents."
 
 
 class Logger(Protocol):
-    """What `train` hands its history to, entry by entry; a `Tracker` is one."""
+    """What `train` tells after how many steps it begins, and the values of each history entry."""
 
-    def start(self, step: int) -> None:
-        """Training begins, or goes on, after `step` steps."""
-
-    def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Take the named values of one step."""
+    def start(self, step: int) -> None: ...
+    def log(self, step: int, scalars: dict[str, float]) -> None: ...
 
 
 class Tracker:
     """Writes one run's curves, samples and hyperparameters for TensorBoard.
 
     A folder holds one run. Where `folder` exists already, the new run goes into `folder-2`,
-    `folder-3` and so on, and the old one stays to compare with; `folder` says which it became.
-
-    Args:
-        folder: by convention `runs/<notebook>/<run name>`.
-        resume: go on writing into `folder` itself, for a run that is resumed. A `BlockingIOError`
-            says so if another process is writing there.
+    `folder-3` and so on, and the old one stays to compare with; `folder` says which it became. With
+    `resume` it goes on in `folder` itself, if no other process writes there.
     """
 
     def __init__(self, folder: str | Path, resume: bool = False) -> None:
