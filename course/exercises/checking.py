@@ -14,8 +14,8 @@ from typing import Any
 
 import intro_lm
 from course import display
-from course.exercises.comparing import Mistake
-from course.exercises.running import Check, Failure, run_checks
+from course.exercises.comparing import Mistake, NotYet
+from course.exercises.running import Check, run_checks
 from course.meaning import as_python, digest
 from course.names import defined
 
@@ -94,7 +94,7 @@ class Exercise:
         """The solution's source, as it may stand in the stub's cell."""
         return inspect.getsource(self.solved_by)
 
-    def _explain(self, failure: Failure) -> str:
+    def _explain(self, failure: NotYet) -> str:
         message = failure.message.rstrip()
         message += "" if message.endswith((".", "?", "!")) else "."
         width = max(map(len, failure.case), default=0) + 2

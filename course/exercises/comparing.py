@@ -22,8 +22,8 @@ class NotYet(Exception):
 
     def __init__(self, message: str, case: dict[str, str] | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.case = case or {}
+        self.message, self.case = message, case or {}
+        self.check = ""  # the name of the check that it failed
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,14 @@ def compare(
     """
     arguments = tuple(arguments)
     expected = solution(*copy.deepcopy(arguments))
+    got = None
     try:
         got = call(answer, *arguments)
-        problem, where = difference(got, expected, tolerance)
-        case = {"inputs": describe(solution, arguments)}
-        case |= {"expected": show(expected), "got": show(got)} | where
-    except NotYet as reason:
-        got, problem, case = reason.__cause__, reason.message, reason.case
-    if not problem:
+        same(got, expected, inputs=describe(solution, arguments), tolerance=tolerance)
         return
+    except NotYet as found:
+        problem = found
+    got = problem.__cause__ or got
     for mistake in mistakes:
         wrong = attempt(mistake.answer, *copy.deepcopy(arguments))
         if isinstance(got, BaseException) and isinstance(wrong, BaseException):
@@ -97,17 +96,19 @@ def compare(
         else:
             is_alike = not difference(got, wrong, tolerance)[0]
         if is_alike:
-            raise NotYet(f"{mistake.message} ({problem})", case)
-    raise NotYet(problem, case)
+            raise NotYet(f"{mistake.message} ({problem.message})", problem.case)
+    raise problem
 
 
-def same(got: Any, expected: Any, *, inputs: str = "", name: str = "it") -> None:
+def same(
+    got: Any, expected: Any, *, inputs: str = "", name: str = "it", tolerance: float = 1e-4
+) -> None:
     """Demand that two values are equal: type, shape, kind of number, then values.
 
     Raises:
         NotYet: they differ. The message calls the value by `name`, and shows the `inputs`.
     """
-    problem, where = difference(got, expected, name=name)
+    problem, where = difference(got, expected, tolerance, name)
     if problem:
         case = {"inputs": inputs} if inputs else {}
         case |= {"expected": show(expected), "got": show(got)} | where

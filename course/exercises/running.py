@@ -22,7 +22,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,49 +36,40 @@ MOST_PRINTED = 2000  # characters
 Check = Callable[[Answer], None]
 
 
-@dataclass(frozen=True)
-class Failure:
-    """The check that an answer fails, why, and the case that shows it."""
-
-    check: str
-    message: str
-    case: dict[str, str] = field(default_factory=dict)
-
-
-def run_checks(answer: Answer, checks: Sequence[Check]) -> Failure | None:
+def run_checks(answer: Answer, checks: Sequence[Check]) -> NotYet | None:
     """Run the checks up to the first that fails; None if all pass."""
     if sys.platform == "linux" and not torch.cuda.is_initialized():
-        found, ended = _in_a_fork(answer, checks)
-        if len(found) < len(checks) and not (found and found[-1]):
-            return Failure(checks[len(found)].__name__, ended)
+        found = _in_a_fork(answer, checks)
     else:
         state = random.getstate()
         with torch.random.fork_rng(devices=[]):
             found = [*results(answer, checks)]
         random.setstate(state)
+    if found[-1]:
+        found[-1].check = checks[len(found) - 1].__name__
     return found[-1]
 
 
-def results(answer: Answer, checks: Sequence[Check]) -> Iterator[Failure | None]:
-    """What each check finds, up to the first failure."""
+def results(answer: Answer, checks: Sequence[Check]) -> Iterator[NotYet | None]:
+    """What each check finds, up to the first that fails."""
     for check in checks:
         random.seed(0)
         torch.manual_seed(0)
         try:
             check(answer)
         except NotYet as reason:
-            yield Failure(check.__name__, reason.message, reason.case)
+            yield reason
             return
         except Exception as error:
             said = f"The check could not use what it returned ({type(error).__name__}: {error})"
-            yield Failure(check.__name__, f"{said}; return what the docstring says")
+            yield NotYet(f"{said}; return what the docstring says")
             return
         yield None
 
 
-def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> tuple[list[Failure | None], str]:
-    """What a child process finds, and how the process ended."""
-    found: list[Failure | None] = []
+def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> list[NotYet | None]:
+    """What a child process finds."""
+    found: list[NotYet | None] = []
     receiving, sending = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork while other threads run
@@ -103,13 +93,16 @@ def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> tuple[list[Failure | 
     finally:  # also when the learner interrupts the kernel
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if len(found) == len(checks) or (found and found[-1]):
+        return found
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-    return found, {
-        -signal.SIGXCPU: f"It had not finished after {SECONDS} s of calculating; "
-        "is there a loop that never ends?",
-        -signal.SIGALRM: f"It had not finished after {PATIENCE} s, most of which it waited; "
-        "does it sleep?",
-    }.get(code, f"Your function ended the process it ran in ({how})")
+    message = f"Your function ended the process it ran in ({how})"
+    if code == -signal.SIGXCPU:
+        calculated = f"It had not finished after {SECONDS} s of calculating"
+        message = f"{calculated}; is there a loop that never ends?"
+    if code == -signal.SIGALRM:
+        message = f"It had not finished after {PATIENCE} s, most of which it waited; does it sleep?"
+    return [*found, NotYet(message)]
 
 
 def _work(sending: int, answer: Answer, checks: Sequence[Check]) -> None:

@@ -12,12 +12,13 @@ LONGEST = 160  # characters of a value that are shown
 
 
 def plain(value: Any) -> Any:
-    """A value with tensors detached and on the CPU, NumPy's arrays as lists."""
+    """A value with tensors detached and on the CPU, and NumPy's numbers as Python's."""
 
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, torch.Tensor):
             return leaf.detach().cpu()
-        return leaf.tolist() if isinstance(leaf, np.ndarray | np.generic) else leaf
+        is_number = isinstance(leaf, np.ndarray | np.generic) and leaf.ndim == 0
+        return leaf.item() if is_number else leaf
 
     return _with_leaves(convert, value)
 
@@ -100,5 +101,7 @@ def _is_numeric(value: Any) -> bool:
 def _kind(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"a NumPy array of shape {value.shape}"
     noun = type(value).__name__
     return "None" if value is None else f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"

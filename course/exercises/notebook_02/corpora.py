@@ -43,7 +43,7 @@ def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, l
                     inputs | {"columns": ", ".join(part.column_names)},
                 )
             part = part["text"][:]
-        texts = plain(part)
+        texts = plain(part.tolist() if isinstance(part, np.ndarray) else part)
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise NotYet(f"The split {name} should hold texts", inputs | {"got": show(part)})
         parts[name] = texts

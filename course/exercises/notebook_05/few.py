@@ -63,7 +63,7 @@ def _scores(answer: Answer, *arguments: list[str] | list[int]) -> torch.Tensor:
     """What the answer gives, if it is a row of scores for each name asked for."""
     *_, asked = arguments
     got = plain(call(answer, *arguments, CLASSES))
-    got = torch.tensor(got) if isinstance(got, list) and got else got
+    got = torch.as_tensor(got) if isinstance(got, list | np.ndarray) else got
     case = {"asked": show(asked), "classes": str(CLASSES), "got": show(got)}
     if not isinstance(got, torch.Tensor) or got.shape != (len(asked), CLASSES):
         raise NotYet(

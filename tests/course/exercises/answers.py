@@ -16,14 +16,15 @@ from typing import Any
 import nbformat
 
 from course.exercises import Exercise, exercise
-from course.exercises.running import Failure, results
+from course.exercises.comparing import NotYet
+from course.exercises.running import results
 from course.names import imports
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 Answer = Callable[..., Any]
 
 
-def failure(name: str, answer: Answer) -> Failure | None:
+def failure(name: str, answer: Answer) -> NotYet | None:
     """The first check of an exercise that an answer fails."""
     asked = exercise(name)
     return [*results(asked.named(answer), asked.checks)][-1]

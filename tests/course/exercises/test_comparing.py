@@ -35,6 +35,8 @@ def test_values_that_are_the_same(got, expected):
         (torch.ones(1), 1.0, r"tensor of shape \(1,\), and a float is expected"),
         (torch.ones(2).long(), torch.ones(2), "of integers, and floats are expected"),
         ([1.0, 2.0], torch.ones(2), "a list, and a tensor"),
+        (np.ones(2), torch.ones(2), r"a NumPy array of shape \(2,\), and a tensor"),
+        ((1, np.ones(2)), (1, [1.0, 1]), r"Element \[1\] is a NumPy array of shape \(2,\), and"),
         ((1, 2, 3), (1, 2), "has 3 elements instead of 2"),
         ((1, 5), (1, 2), r"Element \[1\] is 5 instead of 2"),
         ({"a": 1}, {"a": 1, "b": 2}, r"has the keys \['a'\] instead of \['a', 'b'\]"),
