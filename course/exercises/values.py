@@ -30,6 +30,8 @@ def show(value: Any) -> str:
         kind = f"shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
         text = show(value.tolist()) if value.numel() <= LONGEST // 2 else "…"
         return f"a tensor of {kind}" if text.endswith("…") else f"{text} ({kind})"
+    if isinstance(value, torch.Generator):
+        return f"a generator of seed {value.initial_seed()}"
     text = " ".join(repr(_with_leaves(_rounded, value)).split())
     return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -87,11 +89,20 @@ def _log_of_zero(logits: Tensor, targets: Tensor) -> Tensor:
     return _picked(logits.softmax(1).log(), targets)
 
 
+def _log_by_math(logits: Tensor, targets: Tensor) -> Tensor:
+    chosen = logits.softmax(1)[range(len(targets)), targets]
+    return -torch.tensor([math.log(p) for p in chosen]).mean()
+
+
 def _one_largest(logits: Tensor, targets: Tensor) -> Tensor:
     moved = logits - logits.max()
     return _picked(moved - moved.exp().sum(1, keepdim=True).log(), targets)
 
 
+LOG_OF_ZERO = (
+    "The probability is so small that 32 bits make it 0, and log 0 is -inf, or an error in `math`. "
+    "Don't go through the probability: log p is the logit minus the logarithm of the sum"
+)
 TOO_LARGE = (
     "`exp` of a large number is inf in 32 bits, and inf/inf is nan. Take each row's largest logit "
     "from all of that row first: the probabilities stay the same, and no `exp` exceeds 1"
@@ -105,11 +116,8 @@ ONE_LARGEST = (
     "after `exp`: take from each row its own largest"
 )
 MISTAKES = (
-    Mistake(
-        _log_of_zero,
-        "The probability is so small that 32 bits make it 0, and log 0 is -inf. Don't go through "
-        "the probability: log p is the logit minus the logarithm of the sum",
-    ),
+    Mistake(_log_of_zero, LOG_OF_ZERO),
+    Mistake(_log_by_math, LOG_OF_ZERO),
     Mistake(_overflows, TOO_LARGE),
     Mistake(_overflows_in_sum, TOO_LARGE),
     Mistake(_positive, "The sign is missing: log p is negative, and the loss is minus log p"),
@@ -164,6 +172,7 @@ def loss_of_large_logits(answer: Answer) -> None:
         ([large], [0]),
         ([large], [1]),
         ([small], [1]),
+        ([large[::-1]], [2]),
         ([[1000.0, 999.0, 1.0], small], [1, 0]),
     )
 

@@ -37,6 +37,14 @@ def _all_together(batch: Tensor) -> Tensor:
     return (batch != 0).sum()
 
 
+def _squeezed(batch: Tensor) -> Tensor:
+    return (batch != 0).sum(1).squeeze()
+
+
+def _first_name(batch: Tensor) -> Tensor:
+    return (batch[:1] != 0).sum(1).expand(len(batch))
+
+
 def _width(batch: Tensor) -> Tensor:
     return (batch == batch).sum(1)
 
@@ -53,6 +61,11 @@ MISTAKES = (
         "false for each, and `sum` counts the true ones",
     ),
     Mistake(_padding, "This counts the zeros, which are padding"),
+    Mistake(_first_name, "This gives the length of the first name for all of them"),
+    Mistake(
+        _squeezed,
+        "For a batch of one name the dimension is lost; `squeeze` drops every dimension of size 1",
+    ),
     Mistake(
         _all_together,
         "This counts the letters of all names together; `sum(1)` gives a number for each row",
@@ -63,7 +76,7 @@ MISTAKES = (
 
 def lengths_of_two(answer: Answer) -> None:
     """the lengths of *anna* and *bob*"""
-    compare(answer, name_lengths, (torch.tensor([[1, 14, 14, 1], [2, 15, 2, 0]]),), MISTAKES)
+    compare(answer, name_lengths, (torch.tensor([[1, 14, 14, 1, 0], [2, 15, 2, 0, 0]]),), MISTAKES)
 
 
 def lengths_at_the_edges(answer: Answer) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, NotYet, call, same
@@ -29,7 +30,8 @@ def sgd_step(parameters: list[torch.Tensor], learning_rate: float) -> None:
 
 
 def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) -> None:
-    kept = list(parameters)
+    kept, optimizers = list(parameters), []
+    watch = register_optimizer_step_pre_hook(lambda optimizer, *_: optimizers.append(optimizer))
     try:
         call(answer, parameters, learning_rate, may_change=True)
     except NotYet as reason:
@@ -42,6 +44,20 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
         elif "NoneType" in said:
             said = f"A parameter may have no gradient (`.grad` is None): leave it alone ({said})"
         raise NotYet(said, reason.case) from None
+    finally:
+        watch.remove()
+        gradients = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+    if optimizers:
+        raise NotYet(
+            "An optimizer of PyTorch did the step. Write it with `-=`, and keep PyTorch's to "
+            "compare yours with"
+        )
+    if not gradients:
+        raise NotYet(
+            "It leaves gradients off for all that follows. `with torch.no_grad():` turns them on "
+            "again at its end"
+        )
     if len(kept) != len(parameters) or any(
         a is not b for a, b in zip(kept, parameters, strict=True)
     ):

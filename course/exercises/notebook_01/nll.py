@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -73,10 +74,31 @@ def _smoothed(counts: torch.Tensor, names: list[list[int]]) -> float:
     return negative_log_likelihood(counts + 1, names)
 
 
+def _one_sum(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return -(counts / counts[0].sum())[_pairs(names)].log().mean().item()
+
+
+def _whole(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return -(counts / counts.sum())[_pairs(names)].log().mean().item()
+
+
+def _first_name(counts: torch.Tensor, names: list[list[int]]) -> float:
+    return negative_log_likelihood(counts, names[:1])
+
+
+def _by_math(counts: torch.Tensor, names: list[list[int]]) -> float:
+    chosen = (counts / counts.sum(1, keepdim=True))[_pairs(names)]
+    return -sum(math.log(p) for p in chosen) / len(chosen)
+
+
 def _log_of_mean(counts: torch.Tensor, names: list[list[int]]) -> float:
     return -(counts / counts.sum(1, keepdim=True))[_pairs(names)].mean().log().item()
 
 
+LOG_OF_ZERO = (
+    "`math.log(0)` is an error in Python, and here the loss is infinite: take the logarithm of a "
+    "tensor, which gives -inf"
+)
 MISTAKES = (
     Mistake(_positive, "The sign is missing: log p is negative, the loss is minus log p"),
     Mistake(_summed, "This is the sum over the predicted tokens; divide by how many there are"),
@@ -99,11 +121,15 @@ MISTAKES = (
     Mistake(_reversed, "The pairs are reversed: the row is the token before, the column after"),
     Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
     Mistake(_smoothed, "The counts are smoothed; here they should be used as they are"),
+    Mistake(_one_sum, "Every row is divided by the same sum; each has a sum of its own"),
+    Mistake(_whole, "All counts are divided by the sum of the whole table; each row must sum to 1"),
+    Mistake(_first_name, "Only the first name is measured"),
+    Mistake(_by_math, LOG_OF_ZERO),
     Mistake(_log_of_mean, "This is the logarithm of a mean; take the mean of the logarithms"),
 )
 
 
-COUNTS = torch.tensor([[0.0, 6, 2], [3, 1, 4], [5, 2, 1]])
+COUNTS = torch.tensor([[0.0, 6, 2], [3, 1, 1], [5, 2, 3]])
 
 
 def loss_of_one_name(answer: Answer) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from course.exercises.checking import Exercise
 from course.exercises.comparing import Answer, Mistake, compare
+from course.exercises.notebook_01.nll import LOG_OF_ZERO
 
 Smoothed = tuple[torch.Tensor, float]
 
@@ -80,6 +83,19 @@ def _backward(n: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.
     return _measured(_rows(n + alpha), after, before)
 
 
+def _three(n: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.Tensor) -> Smoothed:
+    return _measured((n + alpha) / (n.sum(1, keepdim=True) + 3 * alpha), before, after)
+
+
+def _first(n: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.Tensor) -> Smoothed:
+    return _measured(_rows(n + alpha), before[:1], after[:1])
+
+
+def _by_math(n: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.Tensor) -> Smoothed:
+    p = _rows(n + alpha)
+    return p, -sum(math.log(each) for each in p[before, after]) / len(after)
+
+
 def _added_up(n: torch.Tensor, alpha: float, before: torch.Tensor, after: torch.Tensor) -> Smoothed:
     p, loss = _measured(_rows(n + alpha), before, after)
     return p, loss * len(after)
@@ -120,6 +136,9 @@ MISTAKES = (
     ),
     Mistake(_whole, "The whole table sums to 1, and each row of it should"),
     Mistake(_backward, "The pairs are reversed: the row is the token before, the column after"),
+    Mistake(_three, "The rows sum to 1 for three tokens only; V is a row's length"),
+    Mistake(_first, "Only the first pair is measured; the loss is the mean over all"),
+    Mistake(_by_math, LOG_OF_ZERO),
     Mistake(_added_up, "This is the sum over the pairs; divide by how many there are"),
     Mistake(_unsigned, "The sign is missing: log p is negative, the loss is minus log p"),
 )
@@ -137,6 +156,7 @@ def smoothed_by_other_amounts(answer: Answer) -> None:
     before, after = torch.tensor([0, 0, 2]), torch.tensor([0, 1, 1])
     for alpha in (0.5, 100.0):
         compare(answer, smooth, (counts, alpha, before, after), MISTAKES)
+        compare(answer, smooth, (counts[:2, :2], alpha, before[:2], after[:2]), MISTAKES)
 
 
 def not_smoothed(answer: Answer) -> None:

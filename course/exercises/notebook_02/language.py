@@ -33,6 +33,15 @@ def _first_met(rows: datasets.Dataset, language: str) -> list[str]:
     return [row["text"] for row in rows if row["label"] == number]
 
 
+def _next_label(rows: datasets.Dataset, language: str) -> list[str]:
+    number = rows.features["label"].str2int(language) + 1
+    return [row["text"] for row in rows if row["label"] == number]
+
+
+def _without_repeats(rows: datasets.Dataset, language: str) -> list[str]:
+    return list(dict.fromkeys(names_of(rows, language)))
+
+
 def _all_others(rows: datasets.Dataset, language: str) -> list[str]:
     number = rows.features["label"].str2int(language)
     return [row["text"] for row in rows if row["label"] != number]
@@ -46,9 +55,11 @@ def _with_labels(rows: datasets.Dataset, language: str) -> list[dict[str, Any]]:
 MISTAKES = (
     Mistake(
         _by_text,
-        "The label is stored as a number and is compared with a name, so nothing matches; "
+        "Nothing matches. The label is stored as a number: was it compared with a name? "
         '`rows.features["label"]` translates one into the other',
     ),
+    Mistake(_next_label, "These are the names of the next language: labels are numbered from 0"),
+    Mistake(_without_repeats, "A name that occurs twice is in the table twice; keep both"),
     Mistake(_all_others, "These are the names of all the other languages"),
     Mistake(_with_labels, "These are whole rows; of each, only the text is asked for"),
     Mistake(
@@ -61,7 +72,7 @@ MISTAKES = (
 def _names(answer: Answer, texts: list[str], labels: list[int], language: str) -> None:
     from datasets import ClassLabel, Dataset, Features, Value
 
-    known = ClassLabel(names=["english", "german", "italian"])
+    known = ClassLabel(names=["english", "german", "italian", "polish"])
     features = Features({"text": Value("string"), "label": known})
     rows = Dataset.from_dict({"text": texts, "label": labels}, features=features)
     try:
@@ -73,13 +84,13 @@ def _names(answer: Answer, texts: list[str], labels: list[int], language: str) -
 
 def four_rows(answer: Answer) -> None:
     """the names of one language in a table of four rows"""
-    _names(answer, ["rossi", "smith", "bianchi", "weber"], [2, 0, 2, 1], "italian")
+    _names(answer, ["rossi", "smith", "kowalska", "weber"], [2, 0, 3, 1], "german")
 
 
 def other_languages(answer: Answer) -> None:
     """other languages, one of them without a name, and a name that repeats"""
-    for language in ("english", "italian", "german"):
-        _names(answer, ["weber", "smith", "braun", "smith"], [1, 0, 1, 0], language)
+    for language in ("english", "polish", "german"):
+        _names(answer, ["weber", "smith", "braun", "smith", "rossi"], [1, 0, 1, 0, 2], language)
 
 
 LANGUAGE = Exercise(

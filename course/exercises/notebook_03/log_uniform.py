@@ -52,6 +52,18 @@ def from_the_top(fractions: torch.Tensor, low: float, high: float) -> torch.Tens
     return high * (low / high) ** fractions
 
 
+def evenly(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return torch.logspace(math.log10(low), math.log10(high), len(fractions))
+
+
+def to_one(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return low ** (1 - fractions)
+
+
+def from_one(fractions: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return high**fractions
+
+
 MISTAKES = (
     Mistake(
         uniform,
@@ -72,6 +84,9 @@ MISTAKES = (
         without_low,
         "A fraction of 1 becomes low * high. What low is multiplied by at the top is high / low",
     ),
+    Mistake(evenly, "These are evenly spaced whatever `fractions` holds; go as far as each says"),
+    Mistake(to_one, "A fraction of 1 becomes 1 whatever `high` is"),
+    Mistake(from_one, "A fraction of 0 becomes 1 whatever `low` is"),
     Mistake(from_the_top, "It goes from high to low; a fraction of 0 becomes low"),
 )
 
@@ -85,6 +100,8 @@ def learning_rates(answer: Answer) -> None:
     """a hundred learning rates from 0.0001 to 1"""
     fractions = torch.linspace(0, 1, 100)
     compare(answer, log_uniform, (fractions, 0.0001, 1.0), MISTAKES, tolerance=2e-6)
+    fractions = torch.tensor([0.9, 0.1, 0.25, 0.0])
+    compare(answer, log_uniform, (fractions, 0.002, 0.3), MISTAKES, tolerance=2e-6)
 
 
 LOG_UNIFORM = Exercise(

@@ -30,6 +30,14 @@ BASELINE = {"context_length": 3, "embedding_size": 10, "hidden_size": 200}
 BY_HAND = {"context_length": 8, "embedding_size": 24, "hidden_size": 400}
 
 
+# Above these a single trial takes minutes, or more memory than there is.
+LARGEST = {
+    "context_length": 32,
+    "embedding_size": 512,
+    "hidden_size": 4096,
+    "hidden_layers": 8,
+    "batch_size": 16_384,
+}
 ASKED = ("learning_rate", *BASELINE, "weight_decay", "warmup")
 BUDGET = ("steps", "evaluate_every")
 
@@ -149,6 +157,12 @@ def nothing_without_sense(answer: Answer) -> None:
                 chosen[name][2],
             )
     for name, (_, values, case) in chosen.items():
+        if name in LARGEST and max(values) > LARGEST[name]:
+            raise NotYet(
+                f"{name} may be {max(values):,}, and such a trial takes minutes or more memory "
+                f"than there is; {LARGEST[name]:,} is the most that can pay here",
+                case,
+            )
         for value in values:
             try:
                 Experiment().require({name: value})

@@ -123,6 +123,7 @@ def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
     """The last hidden state's gradient with respect to each step of the text."""
 
     def gradient(read: Answer) -> list[float]:
+        sizes.clear()
         x = two_digits(1, 6, 2, seed=5).requires_grad_()
         hidden = call(read, layer, x, length, may_change=True)
         found = None
@@ -135,8 +136,16 @@ def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
     def alike(one: list[float], other: list[float]) -> bool:
         return all(abs(a - b) < 1e-3 for a, b in zip(one, other, strict=True))
 
+    sizes: list[int] = []  # of what the layer is given
+    layer.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[1]))
     inputs = f"an nn.{type(layer).__name__}, a text of 6 steps, length = {length}"
     expected, got = gradient(read_in_pieces), gradient(answer)
+    if max(sizes) > length:
+        raise NotYet(
+            f"The layer is given {max(sizes)} steps at once. Cut the text into pieces of `length` "
+            "steps, along dimension 1: `x.split(length, dim=1)`",
+            {"inputs": inputs},
+        )
     if alike(got, expected):
         return
     message = "The gradient does not end where the last piece begins"

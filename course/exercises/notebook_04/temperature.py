@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course.exercises.checking import Exercise
-from course.exercises.comparing import Answer, Mistake, NotYet, call, same
+from course.exercises.comparing import Answer, Mistake, NotYet, call, compare
 from course.exercises.values import show
 
 
@@ -44,6 +44,20 @@ def _likeliest(logits: Tensor, temperature: float, generator: torch.Generator) -
     return logits.argmax(dim=1)
 
 
+def _one_largest(logits: Tensor, temperature: float) -> Tensor:
+    powers = ((logits - logits.max()) / temperature).exp()
+    return powers / powers.sum(1, keepdim=True)
+
+
+def _unmoved(logits: Tensor, temperature: float) -> Tensor:
+    powers = (logits / temperature).exp()
+    return powers / powers.sum(1, keepdim=True)
+
+
+def _seeded(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    return draw(logits, temperature, generator.manual_seed(0))
+
+
 MISTAKES = (
     Mistake(
         _drawing(lambda logits, temperature: (logits * temperature).softmax(1)),
@@ -64,6 +78,25 @@ MISTAKES = (
         _drawing(lambda logits, temperature: (logits / temperature).softmax(1).softmax(1)),
         "The softmax is taken twice, which flattens the probabilities",
     ),
+    Mistake(
+        _drawing(lambda logits, temperature: (logits / temperature).softmax(0)),
+        "The softmax goes down the columns, over the rows. Each row is a distribution: take it "
+        "along dimension 1",
+    ),
+    Mistake(
+        _drawing(_one_largest),
+        "One largest logit is taken off all rows. A row that is far below it becomes all zeros "
+        "after `exp`: take off each row its own",
+    ),
+    Mistake(
+        _drawing(_unmoved),
+        "`exp` of a large logit is inf, and inf/inf is nan. `softmax` takes the row's largest off "
+        "first",
+    ),
+    Mistake(
+        _seeded,
+        "The generator is seeded again at each call, so each draws the same: use it as it comes",
+    ),
 )
 
 
@@ -75,8 +108,7 @@ def draw_what_is_certain(answer: Answer) -> None:
     """one token for each of two rows, where only one can be drawn"""
     never = float("-inf")
     logits = torch.tensor([[never, 0.0, never], [0.0, never, never]])
-    got = call(answer, logits, 1.0, torch.Generator().manual_seed(0))
-    same(got, torch.tensor([1, 0]), inputs=f"logits = {show(logits)}, temperature = 1")
+    compare(answer, draw, (logits, 1.0, torch.Generator().manual_seed(0)), MISTAKES)
 
 
 def _demand_fractions(answer: Answer, temperature: float) -> None:
@@ -119,10 +151,10 @@ def draw_at_two(answer: Answer) -> None:
 def draw_at_zero(answer: Answer) -> None:
     """the likeliest token at temperature 0, and large logits at a low temperature"""
     logits = torch.tensor([[0.0, 1.0, 0.5], [900.0, 0.0, -900.0], [-1.0, -3.0, -0.9]])
-    for temperature, rows in ((0.0, logits), (0.5, logits[1:2])):
-        got = call(answer, rows, temperature, torch.Generator().manual_seed(0))
-        inputs = f"logits = {show(rows)}, temperature = {temperature:g}"
-        same(got, rows.argmax(1), inputs=inputs)
+    apart = torch.tensor([[0.0, 60.0], [-140.0, -200.0]])
+    for temperature, rows in ((0.0, logits), (0.5, logits[1:2]), (1.0, apart)):
+        generator = torch.Generator().manual_seed(0)
+        compare(answer, draw, (rows, temperature, generator), MISTAKES)
 
 
 def draw_with_the_generator(answer: Answer) -> None:
@@ -134,6 +166,10 @@ def draw_with_the_generator(answer: Answer) -> None:
             "Twice the same seed, and other tokens: draw with `generator=generator`",
             {"first": show(one), "second": show(other)},
         )
+    generator = torch.Generator().manual_seed(4)
+    one, other = (call(answer, logits, 1.0, generator, may_change=True) for _ in range(2))
+    if show(one) == show(other):
+        raise NotYet(MISTAKES[-1].message, {"first": show(one), "second": show(other)})
 
 
 TEMPERATURE = Exercise(

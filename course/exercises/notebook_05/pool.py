@@ -108,6 +108,14 @@ def _empty_is_nothing(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> to
     return _with(hidden, lengths, k, divisor=taken, filler=-math.inf)
 
 
+def _filled_low(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
+    return _with(hidden, lengths, k, filler=-100.0)
+
+
+def _first_length(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
+    return _pooled(hidden, _ends(hidden, lengths[:1].expand(len(lengths)), k))
+
+
 def _maximum_first(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch.Tensor:
     mean, largest = _with(hidden, lengths, k).chunk(2, dim=1)
     return torch.cat([largest, mean], dim=1)
@@ -152,8 +160,10 @@ MISTAKES = (
         "were taken",
     ),
     Mistake(_largest_with_zeros, _ZEROS),
+    Mistake(_first_length, "The length of the first text is taken for all of them"),
     Mistake(_empty_is_infinite, _EMPTY),
     Mistake(_empty_is_nothing, _EMPTY),
+    Mistake(_filled_low, "States may be lower than what you fill the padding with; take -inf"),
     Mistake(_maximum_first, "The maximum comes first; the mean is asked for first"),
 )
 
@@ -176,12 +186,12 @@ def pooling_without_padding(answer: Answer) -> None:
 
 def pooling_with_padding(answer: Answer) -> None:
     """texts of different lengths in one batch"""
-    compare(answer, pool_end, (*_states([5, 3], 5), 2), MISTAKES)
+    compare(answer, pool_end, (*_states([4, 3], 5), 2), MISTAKES)
 
 
 def pooling_negative_states(answer: Answer) -> None:
     """states that are all negative, so that no zero may win the maximum"""
-    compare(answer, pool_end, (*_states([2, 4], 4, -5.0), 2), MISTAKES)
+    compare(answer, pool_end, (*_states([2, 4], 4, -500.0), 2), MISTAKES)
 
 
 def pooling_short_texts(answer: Answer) -> None:

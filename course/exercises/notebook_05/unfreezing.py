@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -56,10 +57,14 @@ class Plan(NamedTuple):
     head_first: bool = True
     gradual: bool = True
 
+    def waits(self, k: int) -> float:
+        """How many steps layer k below the head waits, before rounding."""
+        stages = min(k, 1) * self.head_first + max(k - 1, 0) * self.gradual
+        return stages * self.stage * self.steps
+
     def starts(self) -> list[int]:
         """When each layer begins, from the head down."""
-        stages = (min(k, 1) * self.head_first + max(k - 1, 0) * self.gradual for k in self.below())
-        return [round(n * self.stage * self.steps) for n in stages]
+        return [round(self.waits(k)) for k in self.below()]
 
     def below(self) -> range:
         return range(self.layers)
@@ -85,7 +90,13 @@ def _steps_down(plan: Plan, k: int, start: int) -> float:
     return plan.rate * plan.decay**-k if plan.step >= start else 0.0
 
 
+_ROUNDED = (
+    "Where stages are no whole number of steps, layers begin at another step: the product n * "
+    "stage * steps is rounded once, to the nearest"
+)
 MISTAKES = (
+    Mistake(_rates(lambda p, k, _: _steps_down(p, k, int(p.waits(k)))), _ROUNDED),
+    Mistake(_rates(lambda p, k, _: _steps_down(p, k, math.ceil(p.waits(k)))), _ROUNDED),
     Mistake(_reversed, "The rates are reversed: the lowest layer comes first, and the head last"),
     Mistake(
         _rates(lambda plan, k, start: plan.rate * plan.decay**-k),
@@ -134,9 +145,10 @@ def rates_of_three_layers(answer: Answer) -> None:
 
 def rates_of_five_layers(answer: Answer) -> None:
     """five layers, other stages and another decay"""
-    for step in (0, 9, 10, 25, 30, 40, 79):
-        plan = (5, step, 80, 0.02, 0.125, 2.0, True, True)
-        compare(answer, learning_rates, plan, MISTAKES, tolerance=1e-7)
+    for stage, steps in ((0.125, (0, 9, 10, 25, 30, 40, 79)), (0.17, (13, 14, 27, 28, 41, 54))):
+        for step in steps:
+            plan = (5, step, 80, 0.02, stage, 2.0, True, True)
+            compare(answer, learning_rates, plan, MISTAKES, tolerance=1e-7)
 
 
 def rates_without_parts(answer: Answer) -> None:

@@ -5,6 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from course.exercises import exercise
+from intro_lm import data
 from tests.course.exercises.answers import changed
 
 
@@ -25,6 +27,17 @@ def by_backward(w, b, x, y):
     return w.grad, b.grad
 
 
+def by_differences(h):
+    def gradient(w, b, x, y):
+        def loss(w, b):
+            return (torch.tanh(w * x + b) - y) ** 2
+
+        dw, db = loss(w + h, b) - loss(w - h, b), loss(w, b + h) - loss(w, b - h)
+        return dw / (2 * h), db / (2 * h)
+
+    return gradient
+
+
 def row_by_row(logits, targets):
     total = 0.0
     for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
@@ -40,6 +53,25 @@ def by_copy(parameters, learning_rate):
         p.copy_(p - learning_rate * p.grad)
         p.grad = None
     return parameters
+
+
+def by_an_optimizer(parameters, learning_rate):
+    optimizer = torch.optim.SGD(parameters, lr=learning_rate)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def gradients_left_off(parameters, learning_rate):
+    torch.set_grad_enabled(False)
+    exercise("00.sgd").solved_by(parameters, learning_rate)
+
+
+def with_the_validation_names(inputs, targets, contexts):
+    corpus = data.load("names")
+    vocabulary = data.Vocabulary.from_texts(corpus["train"]["text"])
+    more, following = data.context_windows(vocabulary, corpus["validation"]["text"], 3)
+    answer = exercise("00.beat").solved_by
+    return answer(torch.cat([inputs, more]), torch.cat([targets, following]), contexts)
 
 
 def each_length_falls_back(inputs, targets, contexts):
@@ -65,7 +97,15 @@ STEP = "parameter -= learning_rate * parameter.grad"
 LOOP = "for parameter in parameters:"
 WRONG = [
     ("00.derivative", by_backward, "autograd found them"),
+    *((("00.derivative", by_differences(h), "Are they differences")) for h in (1e-3, 1e-6)),
     ("00.cross_entropy", lambda z, y: F.cross_entropy(z, y), "`F.cross_entropy` did it"),
+    (
+        "00.cross_entropy",
+        changed("00.cross_entropy", "logits.max(1, keepdim=True).values", "logits[:, :1]"),
+        "Take each row's largest logit",
+    ),
+    ("00.sgd", by_an_optimizer, "An optimizer of PyTorch did the step"),
+    ("00.sgd", gradients_left_off, "It leaves gradients off"),
     ("00.sgd", sgd("with torch.no_grad():", "if True:"), "Put it under `with torch.no_grad():`"),
     ("00.sgd", sgd("parameter -=", "parameter = parameter -"), "The parameters are what they were"),
     (
@@ -90,6 +130,7 @@ WRONG = [
         beat("counts + 0.01", "counts", "0.01 / 27", "0.0", lengths="((1, 1.0),)"),
         "got the probability 0",
     ),
+    ("00.beat", with_the_validation_names, "It predicts these names and no others"),
     ("00.beat", beat("mixture.log()", "mixture"), "These are probabilities"),
     (
         "00.beat",

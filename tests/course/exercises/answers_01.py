@@ -70,6 +70,8 @@ WRONG = [
     ("01.short", lambda: Path("..") / "runs" / "never made", "There is no such folder"),
     ("01.short", lambda: str(Path(__file__).parent), "model.json is missing"),
     ("01.short", run("result.json", validation_loss=2.336), "0.046 to go"),
+    ("01.short", run("result.json", validation_loss=1.2), "No training of 300 steps ends with"),
+    ("01.short", run("result.json", train_loss=1.2), "No training of 300 steps ends with"),
     ("01.short", run("result.json", steps=1000), "700 more than the 300 allowed"),
     ("01.short", run("result.json", parameters=11897), "of different runs"),
     ("01.short", run("result.json", validation_loss=None), "copy it whole"),

@@ -54,6 +54,8 @@ WRONG_SPACES = [
     (dict(learning_rate={"log-uniform": [0.001, 100.0]}), "AdamW diverges at once"),
     (dict(hidden_size={"log-integer": [50, 300]}), "The model by hand has hidden_size = 400"),
     (dict(context_length={"integer": [0, 8]}), "a size is at least 1"),
+    (dict(hidden_size={"log-integer": [50, 10_000_000]}), "hidden_size may be 10,000,000, and"),
+    (dict(batch_size={"integer": [100, 10_000_000]}), "16,384 is the most"),
     (dict(warmup={"uniform": [0.0, 1.0]}), "Stay below 1"),
     (dict(weight_decay={"uniform": [0.0, 50.0]}), "keep it between 0 and 1"),
     (dict(steps={"integer": [100, 2000]}), "is the budget, not a hyperparameter"),

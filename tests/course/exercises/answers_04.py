@@ -65,6 +65,8 @@ WRONG = [
         "[900.0, 0.0, -900.0]",
     ),
     ("04.temperature", temperature(", generator=generator", ""), "draw with `generator=generator`"),
+    ("04.pieces", pieces(", dim=1)", ")", "torch.cat(seen)", "torch.cat(seen, 1)"), "is given 6"),
+    ("04.pieces", pieces("x.split(length, dim=1)", "[x]"), "is given 6 steps at once"),
     ("04.pieces", pieces("layer(piece,", "layer(piece.detach(),"), "No gradient comes back"),
     ("04.pieces", pieces("append(hidden)", "append(hidden.detach())"), "No gradient comes back"),
     ("04.recipe", recipe(steps=50), "`steps` can't be chosen here"),
