@@ -144,9 +144,8 @@ WRONG = [
         "02.own",
         own(
             "[name for name in names if name]",
-            "[n for n in names if n][:900]",
-            "steps=300",
-            "steps=900",
+            'data.names("given")[:4000]',
+            *("steps=300", "steps=900"),
         ),
         "learned them by heart",
         marks=SLOW,
