@@ -17,7 +17,7 @@ from course import display
 from course.exercises.comparing import Mistake, NotYet
 from course.exercises.running import Check, run_checks
 from course.meaning import as_python, digest
-from course.names import defined
+from course.names import defined, used
 
 
 @dataclass
@@ -64,12 +64,14 @@ class Exercise:
         else:
             outcome = "correct"
             text = "Tested:\n\n" + "\n".join(f"- {_tested(check)}" for check in self.checks)
+        homes = [] if answer is self.solved_by else _homes(answer)
         metadata = {
             "exercise": self.name,
             "outcome": outcome,
             "failed": failed,
             "version": intro_lm.__version__,
-            "answer": None if answer is self.solved_by else _home(answer),
+            "answer": homes[0] if homes else None,
+            "needs": homes[1:],
         }
         _publish(f"{self.name}: {outcome}.", f" {text}", metadata)
 
@@ -122,18 +124,25 @@ def _tested(check: Check) -> str:
     return (check.__doc__ or "").splitlines()[0]
 
 
-def _home(answer: Any) -> str | None:
-    """The digest of the cell that last gave the answer its name; None if no cell did."""
+def _homes(answer: Any) -> list[str]:
+    """The digests of the cells that last gave the answer, and the functions in it, their names."""
     shell = display.shell()
     if shell is None:
-        return None
-    names = {name for name, value in shell.user_ns.items() if value is answer}
-    history = shell.history_manager.input_hist_raw
-    for source in reversed(history):
+        return []
+    cells = []  # the newest first: source, as Python, names
+    for source in reversed(shell.history_manager.input_hist_raw):
         with contextlib.suppress(SyntaxError):
-            if names & defined(as_python(source)):
-                return digest(source)
-    return None
+            cells.append((source, python := as_python(source), defined(python)))
+    found: list[str] = []
+    waiting = [{name for name, value in shell.user_ns.items() if value is answer}]
+    while waiting:
+        names = waiting.pop(0)
+        source, python, _ = next((each for each in cells if names & each[2]), ("", "", set()))
+        if source and digest(source) not in found:
+            found.append(digest(source))
+            known = ((name, shell.user_ns.get(name)) for name in sorted(used(python)))
+            waiting += [{n} for n, v in known if inspect.isfunction(v) or inspect.isclass(v)]
+    return found
 
 
 def _publish(head: str, body: str, metadata: dict[str, Any] | None = None) -> None:

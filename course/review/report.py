@@ -135,7 +135,8 @@ def review_notebook(
         exercises, marks, again = found.exercises, list(found.marks), None
         if options.rerun:
             threads = max(1, (os.cpu_count() or 1) // options.jobs)
-            beside = source.beside("\n".join(cell.source for cell in notebook.cells))
+            text = "\n".join(cell.source for cell in notebook.cells)
+            beside = source.beside(text) if source.beside else {}
             again = rerun(content, options.timeout, threads, beside)
             exercises = tuple(checked_again(list(exercises), again))
             marks += marks_of_rerun(again, list(exercises))

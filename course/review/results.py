@@ -38,7 +38,7 @@ class Outcome:
     cell: int | None = None  # the index of the check's cell; None if no result is stored
     doubt: str = ""  # why the result proves nothing about the answer as it is now
     again: str = ""  # the outcome when the check was run again
-    answer: str = ""  # the digest of the answer's cell
+    answer: str = ""  # the digests of the answer's cell and of those that it uses
 
     @property
     def solved(self) -> bool:
@@ -90,15 +90,16 @@ def outcomes(notebook: Notebook, exercises: Iterable[str]) -> list[Outcome]:
                 failed=tuple(stored.get("failed", ())),
                 said=output.texts[0] if output.texts else None,
                 cell=index,
-                doubt=_doubt(notebook, cell, outcome, stored.get("answer", "")),
-                answer=stored.get("answer", ""),
+                doubt=_doubt(notebook, cell, stored),
+                answer="".join((stored.get("answer", ""), *stored.get("needs", ()))),
             )
             last[name] = count, found
     return [last[name][1] if name in last else Outcome(name) for name in exercises]
 
 
-def _doubt(notebook: Notebook, check: Cell, outcome: str | None, answer: str) -> str:
+def _doubt(notebook: Notebook, check: Cell, stored: dict[str, Any]) -> str:
     """Why a result proves nothing about the answer as it is now; empty if it does."""
+    outcome, answer = stored.get("outcome"), stored.get("answer", "")
     cells = [cell for _, cell in notebook.code()]
     homes = [cell for cell in cells if answer and cell.digest == answer]
     if outcome not in OUTCOMES:
@@ -110,6 +111,8 @@ def _doubt(notebook: Notebook, check: Cell, outcome: str | None, answer: str) ->
         return "" if found else "its answer was not defined in a cell of the notebook"
     if not homes:
         return "its cell was edited after the check, or is gone"
+    if {*stored.get("needs", ())} - {cell.digest for cell in cells}:
+        return "a cell that it uses was edited after the check, or is gone"
     return "" if any(cell.count for cell in homes) else "the cell with its answer has not run"
 
 

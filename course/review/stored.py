@@ -233,6 +233,7 @@ def published(output: Any) -> dict[str, Any]:
             known[name] = one_line(given[name][:200])
     if type(given.get("value")) in (int, float):
         known["value"] = given["value"]
-    if isinstance(given.get("failed"), list):
-        known["failed"] = [quoted(check) for check in given["failed"][:20]]
+    for name in ("failed", "needs"):
+        if isinstance(given.get(name), list):
+            known[name] = [quoted(each) for each in given[name][:20]]
     return known

@@ -12,10 +12,6 @@ from course.review.stored import MOST_BYTES, UnreadableError
 from course.review.texts import one_line, quoted
 
 
-def _nothing(text: str) -> dict[str, bytes]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Source:
     """One notebook of a submission: its name, how its content is read, and the files beside it."""
@@ -23,7 +19,7 @@ class Source:
     name: str
     read: Callable[[], bytes]
     # Of those that a text names: their paths from the notebook's folder, and their contents.
-    beside: Callable[[str], dict[str, bytes]] = _nothing
+    beside: Callable[[str], dict[str, bytes]] | None = None
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ def test_a_real_kernel_survives_and_stores_the_outcome():
         ("not yet", digest(cells[10])),
         ("not attempted", digest(cells[11])),
     ]
+    assert shown[3].metadata["course"]["needs"] == [digest(cells[5])]
     assert shown[0].metadata["course"]["failed"] == ["windows_of_anna"]
     assert "exit 7" in shown[0].data["text/plain"]
     assert "unfold" in shown[-1].data["text/markdown"]

@@ -50,6 +50,7 @@ def test_a_correct_answer_whose_cell_is_as_it_was_checked_is_proven(source, exec
         ([code(ANSWER), check("not yet", "other")], "edited after the check"),
         ([code(ANSWER), check(answer=None)], "not defined in a cell"),
         ([code(ANSWER, count=None), check()], "has not run"),
+        ([code(ANSWER), code("g = 1"), check(needs=[digest("g = 2")])], "that it uses was edited"),
         ([code(ANSWER), check(count=None)], "a result but no count"),
         ([code(ANSWER), check("brilliant")], "'brilliant' is none"),
     ],
