@@ -20,6 +20,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 REPOSITORY = re.compile(r"/(?:api/)?datasets/([^/]+/[^/]+)(?:/(resolve|revision|tree|paths-info))?")
-FAULTS = ("loop", "silent", "stall", "cut", "short", "wrong")  # or an HTTP status
+FAULTS = ("loop", "silent", "stall", "cut", "short", "wrong", "trickle")  # or an HTTP status
 
 
 class HubServer(ThreadingHTTPServer):
@@ -38,7 +39,8 @@ class HubServer(ThreadingHTTPServer):
     parts, written with blanks between them; it is an HTTP status or one of
     `FAULTS`:
     redirects without end, never an answer, a body that stops coming, a connection reset half-way
-    or closed early, other bytes of the same length. `asked` lists every request.
+    or closed early, other bytes of the same length, ten bytes a second; and `endless`, a body of
+    no stated length that doesn't end. `asked` lists every request.
     """
 
     daemon_threads = True
@@ -193,12 +195,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if fault != "endless":
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "HEAD":
             return
         if fault == "wrong":
             body = bytes(byte ^ 1 for byte in body)
+        while fault in ("trickle", "endless") and not self.server.closing.is_set():
+            self.wfile.write(body[:1] if fault == "trickle" else bytes(1 << 16))
+            time.sleep(0.1 if fault == "trickle" else 0)
         if fault in ("stall", "cut", "short"):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()

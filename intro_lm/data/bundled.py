@@ -1,12 +1,19 @@
-"""The datasets that need no network: names of many languages, and Python's own manual."""
+"""The datasets that need no network: names of many languages, and PyTorch's own manual."""
 
 from __future__ import annotations
 
+import ast
 import csv
+import hashlib
 from collections import Counter, defaultdict
 from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
 
 from intro_lm.checks import require_choice
+from intro_lm.data.hub import DatasetUnavailableError
 from intro_lm.data.splits import split, without_held_out
 
 # Origins that are a country and not a language (see names.md).
@@ -14,6 +21,8 @@ COUNTRIES = {
     "Algeria", "India", "Ireland", "Kenya", "New Zealand", "Nigeria", "Pakistan", "Thailand",
 }  # fmt: skip
 LANGUAGES = 14  # that `name_origins` tells apart
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+TORCH_DOCS_SHA256 = "aec6f9f0e881ba476922b0f347f86a1b9485671a118b70e9244e8876cd6d334f"
 
 
 def names(kind: str = "given") -> list[str]:
@@ -46,11 +55,25 @@ def unlabelled_names() -> list[str]:
     return without_held_out(every_name, split(texts, labels=labels))
 
 
-def python_reference() -> list[str]:
-    """The topics of the Python language reference, as the running interpreter holds them."""
-    from pydoc_data.topics import topics
+def torch_docs() -> list[str]:
+    """The docstrings of `torch.nn`, a text for each of its files, read from the installed PyTorch.
 
-    return [topics[topic] for topic in sorted(topics)]
+    They are the same on every Python and system; of another release of PyTorch they are not, which
+    is a `DatasetUnavailableError`.
+    """
+    folder = Path(torch.__file__).parent / "nn"
+    found = []
+    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+        nodes = ast.walk(ast.parse(path.read_bytes()))
+        docstrings = [ast.get_docstring(node) for node in nodes if isinstance(node, DOCUMENTED)]
+        found.append("\n\n".join(filter(None, docstrings)))
+    texts = [text for text in found if text]
+    if hashlib.sha256("\0".join(texts).encode()).hexdigest() != TORCH_DOCS_SHA256:
+        raise DatasetUnavailableError(
+            f"torch-docs are PyTorch 2.13.0's docstrings, and PyTorch {version('torch')} has "
+            "others; install that release (pip install -r requirements.txt)"
+        )
+    return texts
 
 
 def _rows() -> list[dict[str, str]]:

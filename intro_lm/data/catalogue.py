@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from intro_lm.data.bundled import name_origins, names, python_reference, unlabelled_names
+from intro_lm.data.bundled import name_origins, names, torch_docs, unlabelled_names
 from intro_lm.data.files import articles, read_text, speeches
 from intro_lm.data.hub import Download, Repository, load_repository, problem_of
 from intro_lm.data.splits import split
@@ -44,17 +44,16 @@ CATALOGUE: dict[str, Entry] = {
         texts=lambda: name_origins()[0], labels=lambda: name_origins()[1]),
     "unlabelled-names": Entry("every bundled name that name-origins does not validate or test on",
         "34,217 names", "MIT (see names.md)", FAKER, texts=unlabelled_names),
-    "python-reference": Entry("the Python language reference, one text per topic",
-        "0.5 MB", "PSF-2.0", "the running interpreter (pydoc_data.topics), so versions differ",
-        texts=python_reference),
+    "torch-docs": Entry("the docstrings of PyTorch's torch.nn, one text per file",
+        "0.7 MB", "BSD-3-Clause", "the installed torch", texts=torch_docs),
     "makemore-names": Entry("the 32,033 names of the makemore lectures",
         "0.2 MB", "MIT", "github.com/karpathy/makemore", origin=Download(
-            f"{KARPATHY}/makemore/master/names.txt",
+            f"{KARPATHY}/makemore/master/names.txt", 228_145,
             "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
             "makemore-names.txt")),
     "tiny-shakespeare": Entry("40,000 lines of Shakespeare, one text per speech",
         "1.1 MB", "public domain", "github.com/karpathy/char-rnn", origin=Download(
-            f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt",
+            f"{KARPATHY}/char-rnn/master/data/tinyshakespeare/input.txt", 1_115_394,
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
             "tiny-shakespeare.txt", speeches)),
     "rotten-tomatoes": Entry("sentences of film reviews, positive or negative (Pang and Lee 2005)",

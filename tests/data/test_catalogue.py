@@ -12,13 +12,13 @@ from tools.serve_hub import FAULTS
 
 
 def test_a_bundled_dataset_has_three_splits_of_distinct_texts():
-    corpus = data.load("python-reference")
+    corpus = data.load("torch-docs")
     parts = [corpus[name]["text"][:] for name in ("train", "validation", "test")]
     texts = [text for part in parts for text in part]
     assert all(parts)
     assert len(texts) == len(set(texts))
-    assert set(texts) == set(data.texts("python-reference"))
-    streams = data.load("python-reference", streaming=True)
+    assert set(texts) == set(data.texts("torch-docs"))
+    streams = data.load("torch-docs", streaming=True)
     assert [[row["text"] for row in rows] for rows in streams.values()] == parts
 
 
@@ -29,7 +29,7 @@ def served(loopback, tmp_path, monkeypatch):
     loopback.pages["/names.txt"] = body
     entry = catalogue.CATALOGUE["makemore-names"]
     url, sha256 = f"{loopback.address}/names.txt", hashlib.sha256(body).hexdigest()
-    here = replace(entry, origin=replace(entry.origin, address=url, sha256=sha256))
+    here = replace(entry, origin=replace(entry.origin, address=url, size=len(body), sha256=sha256))
     monkeypatch.setitem(catalogue.CATALOGUE, "makemore-names", here)
     monkeypatch.setenv("INTRO_LM_CACHE", str(tmp_path))
     return loopback, tmp_path / "makemore-names.txt"
@@ -66,11 +66,12 @@ def test_a_damaged_cached_file_is_fetched_again_and_never_read(served):
     assert path.read_text() == "another list"
 
 
-@pytest.mark.parametrize("fault", [404, 500, *FAULTS])
+@pytest.mark.parametrize("fault", [404, 429, 500, *FAULTS, "endless"])
 def test_a_fault_of_the_network_gives_one_clear_error_and_leaves_nothing(
     served, fault, monkeypatch
 ):
     monkeypatch.setattr(hub, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(hub, "PATIENCE", 1)
     server, path = served
     server.faults["/names.txt"] = fault
     with pytest.raises(data.DatasetUnavailableError, match=r"'makemore-names'.*'names' and"):

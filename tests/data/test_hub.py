@@ -7,6 +7,7 @@ serves many cases: importing it takes longer than most of them.
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pyarrow import parquet
 from tools.serve_hub import FAULTS, HubServer, serving
 
 ROWS = 60
+ODD = ["NA", "None", "nan", "null"]
 PRELUDE = """
 import json, sys, time
 from intro_lm import data
@@ -156,10 +158,29 @@ def loaded(server, tmp_path_factory):
         "other columns": attempt(data.load_hub, "SetFit/enron_spam", label="number"),
         "no column": attempt(data.load_hub, "SetFit/enron_spam", text="body"),
         "no text": attempt(data.load_hub, "SetFit/enron_spam", text="number"),
-        "absent": attempt(data.load_hub, "some/absent"),
+    } | {name: attempt(data.load_hub, "some/" + name) for name in (
+        "absent", "private", "gated", "script", "two-parts", "mixed", "broken-card", "na"
+    )} | {
+        "part": attempt(data.load_hub, "some/two-parts", "b"),
+        "holes": attempt(data.load_hub, "some/holes", streaming=True),
+        "lists": attempt(data.load_hub, "some/lists", streaming=True),
     }"""
+    server.repositories |= {
+        "some/script": {"script.py": b"print('hello')"},
+        "some/two-parts": {"a.csv": b"text\na\n" * 9, "b.jsonl": json_lines(mail)},
+        "some/mixed": {"a.jsonl": json_lines(mail), "b.jsonl": json_lines([{"text": 1, "x": 2}])},
+        "some/broken-card": {"train.jsonl": json_lines(mail), "README.md": b"---\na: [b\n---\n"},
+        "some/na": {"train.csv": ("text\n" + "\n".join([*ODD, *map(str, range(9))])).encode()},
+        "some/holes": {"train.jsonl": json_lines([*mail[:30], {"text": None}, {"text": " "}])},
+        "some/lists": {"train.jsonl": json_lines([{"text": [str(n)]} for n in range(30)])},
+    }
+    parts = {"a": {"train": "a.csv"}, "b": {"train": "b.jsonl"}}
+    server.repositories["some/two-parts"]["README.md"] = card(**parts)
+    server.faults |= {"some/private": 401, "some/gated": 403}
     home = tmp_path_factory.mktemp("home")
-    return run(server, home, code), server.asked.copy()
+    found = run(server, home, code)
+    server.faults.clear()
+    return found, server.asked.copy()
 
 
 def test_hub_datasets_of_the_catalogue_load_by_name_with_their_classes(loaded):
@@ -168,6 +189,7 @@ def test_hub_datasets_of_the_catalogue_load_by_name_with_their_classes(loaded):
         before, _, corpus, after = found[name]
         assert before
         assert after
+        assert "sizes" in corpus, corpus
         assert {part: corpus["sizes"][part] for part in ("train", "validation", "test")} == {
             "train": 54,
             "validation": 6,
@@ -205,7 +227,25 @@ def test_what_cannot_be_loaded_is_refused_with_its_reason(loaded):
     assert "those to learn are" in found["other columns"]["message"]  # one class per row
     assert "Column name ['body'] not in the dataset" in found["no column"]["message"]
     assert ", not text; name" in found["no text"]["message"]
-    assert found["absent"]["error"] == "DatasetUnavailableError"
+    for name, words in {
+        "absent": "check the name",
+        "private": "`hf auth login` or set HF_TOKEN",
+        "gated": "ask for access",
+        "script": "a program in a dataset is never run",
+        "two-parts": r"\['a', 'b'].*choose one of them with config=",
+        "mixed": "have different columns",
+        "broken-card": "README.md, is broken",
+    }.items():
+        assert found[name]["error"] == "DatasetUnavailableError", found[name]
+        assert re.search(words, found[name]["message"]), found[name]
+    assert len(found["part"]["texts"]) == 70
+
+
+def test_texts_like_na_are_texts_and_a_stream_leaves_out_what_is_none(loaded):
+    found, _ = loaded
+    assert set(ODD) < set(found["na"]["texts"])
+    assert len(found["holes"]["texts"]) == 30
+    assert "holds ['0'], not text" in found["lists"]["message"]
 
 
 def test_what_was_fetched_is_read_without_network_and_never_when_damaged(server, home):
@@ -261,7 +301,10 @@ def test_a_fault_ends_soon_in_one_clear_error_and_leaves_nothing_that_is_trusted
     for name, fault in faults.items():
         server.repositories[f"faults/{name}"] = {"train.parquet": rows(name)}
         server.faults[f"faults/{name}/resolve train.parquet"] = fault
-    code = f'{{name: attempt(data.load_hub, "faults/" + name) for name in {list(faults)}}}'
+    code = f"""{{
+        name: setattr(data.hub, "PATIENCE", 3) or attempt(data.load_hub, "faults/" + name)
+        for name in {list(faults)}
+    }}"""
     during = run(server, home, code)
     server.faults.clear()
     after = run(server, home, code)

@@ -14,7 +14,7 @@ SIZE = 400
 @pytest.fixture(scope="module")
 def reference() -> list[str]:
     """Some running text."""
-    return data.texts("python-reference")[:20]
+    return data.texts("torch-docs")[:20]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_size_is_the_one_asked_for_and_more_subwords_make_shorter_texts(subw
 def test_the_same_texts_give_the_same_subwords_in_another_process(subwords):
     """Hashes and threads fall out differently there; and the library is imported when needed."""
     code = (
-        "import sys; from intro_lm import data; texts = data.texts('python-reference')[:20];"
+        "import sys; from intro_lm import data; texts = data.texts('torch-docs')[:20];"
         "assert 'tokenizers' not in sys.modules;"
         f"print(data.Subwords.from_texts(texts, {SIZE}).merges)"
     )
