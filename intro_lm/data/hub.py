@@ -45,7 +45,7 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 REMEDIES = {
     "Config name is missing": "choose one of them with config=",
     "BuilderConfig": "choose one of them with config=",
-    "Dataset scripts": "a program in a dataset is never run; try revision='refs/convert/parquet'",
+    "data files found": "programs are not run; try revision='refs/convert/parquet'",
     "Couldn't cast": "its files have different columns; choose some of them with config=",
     "while parsing": "its card, README.md, is broken; choose another revision=",
     "Repository Not Found": "check the name, or if it is private, `hf auth login` or set HF_TOKEN",
@@ -207,6 +207,11 @@ def load_repository(
         streams = _attempt(repository, name, lambda: read(folder))
     ours = {repository.text: "text"} | ({repository.label: "label"} if repository.label else {})
     renamed = {old: new for old, new in ours.items() if old != new}  # to its own name is refused
+    rows = next(iter(streams.values()))
+    names = _attempt(repository, name, lambda: rows.column_names or list(next(iter(rows))))
+    for column in ours:
+        if column not in names:
+            raise ValueError(f"no column {column!r}; it has {', '.join(names)}")
     streams = streams.select_columns(list(ours)).rename_columns(renamed)
     if streaming:
         return type(streams)({part: _with_text(rows, part) for part, rows in streams.items()})

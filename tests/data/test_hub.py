@@ -150,13 +150,14 @@ def loaded(server, tmp_path_factory):
             "TinyStories_all_data.tar.gz": b"large",
         },
     }
-    code = """{
+    code = """setattr(data.hub, "PROBE_SECONDS", 60) or {
         name: [data.available(name), attempt(data.load, name, streaming=True),
                attempt(data.load, name), data.available(name)]
         for name in ("yelp-polarity", "imdb", "enron-spam", "wikitext-2", "tiny-stories")
     } | {
         "other columns": attempt(data.load_hub, "SetFit/enron_spam", label="number"),
         "no column": attempt(data.load_hub, "SetFit/enron_spam", text="body"),
+        "no column in CSV": attempt(data.load_hub, "some/na", text="body"),
         "no text": attempt(data.load_hub, "SetFit/enron_spam", text="number"),
     } | {name: attempt(data.load_hub, "some/" + name) for name in (
         "absent", "private", "gated", "script", "two-parts", "mixed", "broken-card", "na"
@@ -167,18 +168,18 @@ def loaded(server, tmp_path_factory):
     }"""
     server.repositories |= {
         "some/script": {"script.py": b"print('hello')"},
-        "some/two-parts": {"a.csv": b"text\na\n" * 9, "b.jsonl": json_lines(mail)},
+        "some/two-parts": {f"{part}.jsonl": json_lines(mail) for part in "ab"},
         "some/mixed": {"a.jsonl": json_lines(mail), "b.jsonl": json_lines([{"text": 1, "x": 2}])},
         "some/broken-card": {"train.jsonl": json_lines(mail), "README.md": b"---\na: [b\n---\n"},
         "some/na": {"train.csv": ("text\n" + "\n".join([*ODD, *map(str, range(9))])).encode()},
         "some/holes": {"train.jsonl": json_lines([*mail[:30], {"text": None}, {"text": " "}])},
         "some/lists": {"train.jsonl": json_lines([{"text": [str(n)]} for n in range(30)])},
     }
-    parts = {"a": {"train": "a.csv"}, "b": {"train": "b.jsonl"}}
+    parts = {"a": {"train": "a.jsonl"}, "b": {"train": "b.jsonl"}}
     server.repositories["some/two-parts"]["README.md"] = card(**parts)
     server.faults |= {"some/private": 401, "some/gated": 403}
     home = tmp_path_factory.mktemp("home")
-    found = run(server, home, code)
+    found = run(server, home, code, HF_HUB_DOWNLOAD_TIMEOUT="60")
     server.faults.clear()
     return found, server.asked.copy()
 
@@ -225,20 +226,21 @@ def test_pinned_revisions_are_asked_for_and_no_more_files_than_needed(loaded):
 def test_what_cannot_be_loaded_is_refused_with_its_reason(loaded):
     found, _ = loaded
     assert "those to learn are" in found["other columns"]["message"]  # one class per row
-    assert "Column name ['body'] not in the dataset" in found["no column"]["message"]
+    assert "no column 'body'; it has number, text" in found["no column"]["message"]
+    assert "no column 'body'; it has text" in found["no column in CSV"]["message"]
     assert ", not text; name" in found["no text"]["message"]
     for name, words in {
         "absent": "check the name",
         "private": "`hf auth login` or set HF_TOKEN",
         "gated": "ask for access",
-        "script": "a program in a dataset is never run",
+        "script": "programs are not run",
         "two-parts": r"\['a', 'b'].*choose one of them with config=",
         "mixed": "have different columns",
         "broken-card": "README.md, is broken",
     }.items():
         assert found[name]["error"] == "DatasetUnavailableError", found[name]
         assert re.search(words, found[name]["message"]), found[name]
-    assert len(found["part"]["texts"]) == 70
+    assert len(found["part"].get("texts", ())) == 70, found["part"]["message"]
 
 
 def test_texts_like_na_are_texts_and_a_stream_leaves_out_what_is_none(loaded):
