@@ -21,8 +21,7 @@ IGNORED = -100  # the target of positions that don't count
 class Batches(Protocol):
     """What training reads: pairs (inputs, targets) in an order that seed and epoch decide alone.
 
-    Batch number k of epoch e is the same whenever it is asked for, so a resumed run needs no saved
-    loader state.
+    So a resumed run needs no saved state of a loader.
     """
 
     @property
@@ -50,13 +49,11 @@ def context_windows(
 ) -> tuple[Tensor, Tensor]:
     """Every token of every text, and its closing boundary, with the tokens before it.
 
-    A window never reaches into the text before: where a text's first tokens have too few before
-    them, boundaries fill the window. This is the dataset of the n-gram and MLP models (Bengio et
-    al. 2003, section 2: w_{t-n+1}, …, w_{t-1} predict w_t).
+    This is the dataset of the n-gram and MLP models (Bengio et al. 2003, section 2). A window
+    never reaches into the text before; boundaries fill it.
 
     Returns:
-        `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s,
-        where N is the number of tokens plus the number of texts.
+        `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s.
     """
     require_count(context_length=context_length)
     stream, _ = token_stream(vocabulary, texts)
@@ -151,21 +148,16 @@ class WindowBatches:
 class StreamBatches:
     """`Batches` of all texts one after the other, in rows that go on from batch to batch.
 
-    The tokens are dealt to B rows, each a contiguous part of the corpus, and a batch is the next
-    `length` tokens of every row: a recurrent model may carry its state from one batch to the next
-    and cut the gradient there (Williams and Peng 1990; Mikolov et al. 2010). Each token is a
-    target once per epoch; its input is the token before, which is a boundary where a text begins.
-    What is left free at the end of the last rows holds boundaries, and -100 as targets. Shuffling
-    orders the texts, never their parts.
+    The corpus is cut into B contiguous rows, and a batch is the next `length` tokens of each: a
+    recurrent model carries its state from batch to batch and cuts the gradient there (Williams and
+    Peng 1990; Mikolov et al. 2010). Each token is a target once per epoch, and its input is the
+    token before. What is free at the end of the last rows holds boundaries, and -100 as targets.
 
     Args:
         stream, starts: the tokens and the indices of boundaries, as `token_stream` gives them.
-        batch_size: rows B.
-        length: tokens T of each row in a batch; the last batch may be narrower.
+        batch_size, length: rows B and tokens T of a batch; the last batch may be narrower.
         shuffle: the texts in a new order each epoch, or as given; `seed` decides which orders.
-        carries_state: whether a recurrent model reads each batch from the state that the batch
-            before left it in. Otherwise it begins every batch at zeros, which shows what carrying
-            is worth.
+        carries_state: False begins every batch at zeros, which shows what carrying is worth.
     """
 
     stream: Tensor

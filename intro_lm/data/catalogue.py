@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intro_lm.data.bundled import name_origins, names, torch_docs, unlabelled_names
-from intro_lm.data.files import articles, read_text, speeches
+from intro_lm.data.files import read_text, speeches
 from intro_lm.data.hub import Download, Repository, load_repository, problem_of
 from intro_lm.data.splits import split
 
@@ -71,10 +71,9 @@ CATALOGUE: dict[str, Entry] = {
     "enron-spam": Entry("mail, ham or spam (Metsis et al. 2006)",
         "33,716 rows", "not stated", origin=Repository("SetFit/enron_spam",
             "1916f66c89d52221ae33eb57d44498b4f3a5df22", "label_text")),
-    "wikitext-2": Entry("articles of Wikipedia, one text per article (Merity et al. 2016)",
+    "wikitext-2": Entry("lines of Wikipedia's articles, headings among them (Merity et al. 2016)",
         "13 MB", "CC BY-SA 3.0", origin=Repository("Salesforce/wikitext",
-            "b08601e04326c79dfdd32d625aee71d232d685c3", folder="wikitext-2-raw-v1",
-            regroup=articles)),
+            "b08601e04326c79dfdd32d625aee71d232d685c3", folder="wikitext-2-raw-v1")),
     "tiny-stories": Entry("stories in a small child's words, made by GPT (Eldan and Li 2023)",
         "2 GB, better streamed", "CDLA-Sharing-1.0", origin=Repository("roneneldan/TinyStories",
             "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", folder="data")),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +57,6 @@ def read_lines(path: Path) -> list[str]:
 def speeches(path: Path) -> list[str]:
     """The texts of a file that blank lines separate."""
     return [text for text in read_text(path).split("\n\n") if text.strip()]
-
-
-def articles(lines: Iterable[str]) -> Iterator[str]:
-    """The articles of WikiText, whose rows are lines: each begins with its title, ` = Title = `."""
-    # A subtitle has more signs of equality: ` = = Part = = `.
-    titles = re.split(r"(?m)^(?= = [^=].* = $)", "".join(lines))
-    return (re.sub(r"^\s*\n", "", article) for article in titles if article.strip())
 
 
 def _require_columns(wanted: list[str], names: list[str]) -> None:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -109,7 +109,6 @@ class Repository:
     text: str = "text"
     config: str | None = None
     folder: str | None = None  # that holds the data, where that is not all of the repository
-    regroup: Callable[[Iterable[str]], Iterator[str]] | None = None  # rows that are parts of texts
     remedy = "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a full cache"
 
     @property
@@ -199,7 +198,6 @@ def load_repository(
         # As a stream in any case: otherwise `datasets` keeps a second copy, which nothing checks.
         return builder.as_streaming_dataset()
 
-    streaming = streaming and not repository.regroup  # a text's rows are regrouped all together
     if streaming and not repository.cached():
         streams = _reach(repository, name, lambda: read(repository.path, repository.revision))
     else:
@@ -216,9 +214,7 @@ def load_repository(
     if streaming:
         return type(streams)({part: _with_text(rows, part) for part, rows in streams.items()})
     parts = {str(part): rows for part, rows in streams.items()}
-    return arrange(
-        _attempt(repository, name, lambda: {p: _table(repository, r) for p, r in parts.items()})
-    )
+    return arrange(_attempt(repository, name, lambda: {p: _table(r) for p, r in parts.items()}))
 
 
 def problem_of(ask: Callable[[], None]) -> str | None:
@@ -334,13 +330,11 @@ def _whole(link: Path) -> bool:
     return name in (hashlib.sha256(content).hexdigest(), git_hash.hexdigest())
 
 
-def _table(repository: Repository, rows: IterableDataset) -> Dataset:
+def _table(rows: IterableDataset) -> Dataset:
     """All rows in memory, as texts."""
     import pyarrow
     from datasets import Dataset, DatasetInfo
 
     batches = list(rows.with_format("arrow").iter(batch_size=10_000))
     table = pyarrow.concat_tables(batches, promote_options="default")
-    if repository.regroup:
-        return Dataset.from_dict({"text": list(repository.regroup(table["text"].to_pylist()))})
     return Dataset(table, DatasetInfo(features=rows.features))

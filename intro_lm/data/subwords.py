@@ -33,11 +33,10 @@ _CHARACTER = [chr(b if b in _VISIBLE else 0x100 + _HIDDEN.index(b)) for b in ran
 class Subwords:
     """Frequent pieces of words, found by merging pairs; it serves wherever a `Vocabulary` does.
 
-    The ids are 0 for the text boundary, 1 to 256 for the bytes 0 to 255, and from 257 on what the
-    merges make, in their order. A text is cut into words, each with the space before it, and a
-    word's UTF-8 bytes are merged pair by pair (Gage 1994; Sennrich et al. 2016, section 3.2; on
-    bytes: Radford et al. 2019, section 2.2). All bytes are tokens, so every text can be encoded,
-    and every text survives `decode(encode(text))`.
+    Id 0 is the text boundary, 1 to 256 are the bytes, and from 257 on come the merges, in their
+    order. A text is cut into words, each with the space before it, and a word's UTF-8 bytes are
+    merged pair by pair (Gage 1994; Sennrich et al. 2016, section 3.2; on bytes: Radford et al.
+    2019, section 2.2). So every text can be encoded, and survives `decode(encode(text))`.
 
     Args:
         merges: pairs of tokens as the library writes them, the one that is merged first in front.

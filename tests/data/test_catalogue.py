@@ -114,15 +114,10 @@ def test_name_origins_are_listed_once_and_labelled_by_their_language():
     assert len(labelled) == len(data.texts("name-origins")) == 23_027
 
 
-def test_speeches_are_separated_by_blank_lines_and_articles_begin_with_their_title(tmp_path):
+def test_speeches_are_separated_by_blank_lines(tmp_path):
     path = tmp_path / "play.txt"
     path.write_bytes(b"First Citizen:\r\nSpeak.\r\n\r\nAll:\r\nSpeak!\r\n\r\n\r\n\r\nNo.")
     assert files.speeches(path) == ["First Citizen:\nSpeak.", "All:\nSpeak!", "No."]
-    lines = ["\n", " = A = \n", "\n", " one = 1 \n", " = = Part = = \n", " = B = \n", " two \n"]
-    assert list(files.articles(lines)) == [
-        " = A = \n\n one = 1 \n = = Part = = \n",
-        " = B = \n two \n",
-    ]
 
 
 def test_the_command_line_fetches(served, capsys):

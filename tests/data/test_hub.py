@@ -119,7 +119,7 @@ def loaded(server, tmp_path_factory):
     ]
     lines = [line for n in range(3) for line in ("", f" = Title {n} = \n", "", " Words . \n")]
     parts = ("train", "validation", "test")
-    articles = {
+    shards = {
         f"wikitext-2-raw-v1/{part}.parquet": table(text=[s.replace("Title", part) for s in lines])
         for part in parts
     }
@@ -137,7 +137,7 @@ def loaded(server, tmp_path_factory):
             "test.jsonl": json_lines(mail[60:]),
         },
         "Salesforce/wikitext": {
-            **articles,
+            **shards,
             "README.md": card(
                 wikitext_103_raw_v1={"train": "large.parquet"},
                 wikitext_2_raw_v1={part: f"wikitext-2-raw-v1/{part}.parquet" for part in parts},
@@ -200,8 +200,9 @@ def test_hub_datasets_of_the_catalogue_load_by_name_with_their_classes(loaded):
         assert corpus["classes"] == (["ham", "spam"] if name == "enron-spam" else ["neg", "pos"])
     assert found["imdb"][2]["sizes"]["unsupervised"] == 9
     assert found["tiny-stories"][2]["sizes"] == {"train": 54, "validation": 1, "test": 6}
-    assert found["wikitext-2"][2]["sizes"] == dict.fromkeys(("train", "validation", "test"), 3)
-    assert " = test 0 = \n Words . \n" in found["wikitext-2"][2]["texts"]
+    # A test split keeps its repeats, which leave the other splits.
+    assert found["wikitext-2"][2]["sizes"] == {"train": 3, "validation": 3, "test": 6}
+    assert " = test 0 = \n" in found["wikitext-2"][2]["texts"]
 
 
 def test_a_stream_has_the_splits_and_rows_of_its_source(loaded):
@@ -209,7 +210,7 @@ def test_a_stream_has_the_splits_and_rows_of_its_source(loaded):
     for name, sizes in {
         "yelp-polarity": {"train": 60, "test": 10},
         "tiny-stories": {"train": 60, "validation": 1},
-        "wikitext-2": dict.fromkeys(("train", "validation", "test"), 3),
+        "wikitext-2": dict.fromkeys(("train", "validation", "test"), 6),
     }.items():
         assert found[name][1].get("sizes") == sizes, found[name][1]
 

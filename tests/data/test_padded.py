@@ -197,7 +197,7 @@ def test_a_text_much_longer_than_the_others_is_named_before_any_batch_is_made():
     texts = ["abc"] * 2000 + ["c" * 200_000]
     for labels in (None, [0] * 2001):
         with pytest.raises(
-            ValueError, match=r"text 2000 has 200,000 tokens.* of 32 texts; .*--max"
+            ValueError, match=r"text 2000 has 200,000 tokens.* of 32 texts; .*max_length"
         ):
             PaddedBatches.from_texts(LETTERS, texts, labels=labels)
     cut = PaddedBatches.from_texts(LETTERS, texts, max_length=50)

@@ -23,7 +23,7 @@ from intro_lm.training import NonFiniteLossError, TrainingSettings, train
 
 
 def recipe() -> dict:
-    """Say how to train a recurrent network on 51,200 characters of the Python reference.
+    """Say how to train a recurrent network on 51,200 characters of PyTorch's docstrings.
 
     Returns:
         `rows` and `length` (a batch is rows × length characters; the text is read for
@@ -33,7 +33,7 @@ def recipe() -> dict:
     return {"rows": 8, "length": 32, "hidden_size": 128, "learning_rate": 0.04, "clip_norm": 1.0}
 
 
-BUDGET, GOAL, SECONDS = 51_200, 2.10, 3.0
+BUDGET, GOAL, SECONDS = 51_200, 2.25, 3.0
 FIXED = ("steps", "seed", "device", "precision", "log_every", "evaluate_every", "checkpoint_every")
 OF_MODEL = {*inspect.signature(RecurrentLM).parameters} - {"vocabulary_size", "generator"}
 OF_SETTINGS = {field.name for field in fields(TrainingSettings)} - {*FIXED}
@@ -41,7 +41,7 @@ OF_SETTINGS = {field.name for field in fields(TrainingSettings)} - {*FIXED}
 
 @cache
 def _reference() -> tuple[data.Vocabulary, list[str], list[str]]:
-    parts = data.split_in_order(data.running_text("python-reference"))
+    parts = data.split_in_order(data.running_text("torch-docs"))
     known, held_out = parts["train"]["text"][:], parts["validation"]["text"][:]
     return data.Vocabulary.from_texts([*known, *held_out]), known, held_out
 
@@ -94,7 +94,7 @@ def recipe_is_whole(answer: Answer) -> None:
 
 
 def recipe_reaches_the_goal(answer: Answer) -> None:
-    """the loss on the held-out text after a training of 51,200 characters, below 2.10"""
+    """the loss on the held-out text after a training of 51,200 characters, below 2.25"""
     given = _read_recipe(answer)
     rows, length = given["rows"], given["length"]
     steps = BUDGET // (rows * length)

@@ -96,7 +96,7 @@ def leaks_but_for_capitals():
 
 
 def overlapping_pieces():
-    text = " ".join(data.texts("python-reference"))[:50_000]
+    text = " ".join(data.texts("torch-docs"))[:50_000]
     return untrained([text[n : n + 200] for n in range(0, 49_000, 50)])
 
 
