@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-# The annotations of the arguments that have a flag, and the type of what is typed.
-TYPES: dict[Any, type] = {int: int, float: float, str: str, bool: bool}
-TYPES |= {int | None: int, float | None: float}
-
-
-def arguments_of(*functions: Callable) -> dict[str, tuple[Any, Any]]:
-    """The type and the default of each argument that can be typed and has a default."""
-    found = {}
-    for function in functions:
-        fixed = function.keywords if isinstance(function, partial) else {}
-        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
-            kind = TYPES.get(parameter.annotation)
-            if kind and parameter.default is not parameter.empty and name not in fixed:
-                found[name] = (kind, parameter.default)
-    return found
+from intro_lm.checks import arguments_of
 
 
 def defaults_of(function: Callable) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from intro_lm.cli.flags import add_argument_flags, arguments_of, flag_of
+from intro_lm.checks import arguments_of
+from intro_lm.cli.flags import add_argument_flags, flag_of
 from intro_lm.data import Vocabulary
 from intro_lm.models import MLP, MODELS, RecurrentLM, TextClassifier
 from intro_lm.training import History, Tracker, TrainingSettings, load_weights

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import typing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +12,7 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
 from intro_lm import data
-from intro_lm.checks import require_choice, require_count
+from intro_lm.checks import arguments_of, require_choice, require_count
 from intro_lm.data import PaddedBatches, Vocabulary, WindowBatches, context_windows
 from intro_lm.evaluation import evaluate
 from intro_lm.models import MLP, MODELS, RecurrentLM
@@ -22,11 +20,7 @@ from intro_lm.search.space import Parameters
 from intro_lm.training import History, Tracker, TrainingSettings, train
 
 WINDOWS, TEXTS = 1024, 256  # in a batch, by default
-SEARCHED_SETTINGS: dict[str, type] = {
-    name: float if kind == float | None else kind
-    for name, kind in typing.get_type_hints(TrainingSettings).items()
-    if name not in ("seed", "device", "log_every", "checkpoint_every")
-}
+NOT_SEARCHED = ("seed", "device", "log_every", "checkpoint_every")
 DEFAULTS: Parameters = {}  # what isn't named keeps its default
 
 
@@ -92,7 +86,8 @@ class Experiment:
                 raise ValueError(f"{name} is not a hyperparameter; there are {there_are}")
             if known[name] is int:
                 require_count(**{name: value})
-        given: dict[str, Any] = {n: chosen[n] for n in chosen.keys() & SEARCHED_SETTINGS}
+        searched = arguments_of(TrainingSettings)
+        given: dict[str, Any] = {n: value for n, value in chosen.items() if n in searched}
         every = given.get("evaluate_every", TrainingSettings.evaluate_every)
         return TrainingSettings(**given, seed=self.seed, log_every=every)
 
@@ -114,13 +109,14 @@ class Experiment:
         settings = self.require(parameters)
         if logger is not None:
             logger.steps = settings.steps
-        sizes: dict[str, Any] = {**self.fixed, **parameters}
-        batch_size = sizes.pop("batch_size", None)
-        sizes = {name: sizes[name] for name in sizes.keys() - SEARCHED_SETTINGS}
+        chosen: dict[str, Any] = {**self.fixed, **parameters}
+        make_model = MODELS[self.model]
+        sizes = {name: chosen[name] for name in chosen.keys() & arguments_of(make_model)}
         generator = torch.Generator().manual_seed(self.seed)
-        model = MODELS[self.model](len(_corpus(self.dataset)[1]), **sizes, generator=generator)
+        model = make_model(len(_corpus(self.dataset)[1]), **sizes, generator=generator)
         batches = _batches(self.dataset, "train", model.context_length)
-        batches = replace(batches, batch_size=batch_size or batches.batch_size, seed=self.seed)
+        batch_size = chosen.get("batch_size", batches.batch_size)
+        batches = replace(batches, batch_size=batch_size, seed=self.seed)
         validation = _batches(self.dataset, "validation", model.context_length)
         return model, train(
             model, batches, settings, validation=validation, tracker=logger, progress=False
@@ -135,11 +131,9 @@ class Experiment:
 def hyperparameters(model: str = "mlp") -> dict[str, type]:
     """Every hyperparameter of an experiment with this model, and its type."""
     require_choice(MODELS, model=model)
-    arguments = inspect.signature(MODELS[model]).parameters
-    types = {name: type(argument.default) for name, argument in arguments.items()}
-    # Numbers and flags alone: neither the generator nor the kind of cell is a size.
-    sizes = {name: kind for name, kind in types.items() if kind in (int, float, bool)}
-    return {**sizes, "batch_size": int, **SEARCHED_SETTINGS}
+    sizes, settings = arguments_of(MODELS[model]), arguments_of(TrainingSettings)
+    known = {**sizes, "batch_size": (int, None), **settings}
+    return {name: kind for name, (kind, _) in known.items() if name not in NOT_SEARCHED}
 
 
 @lru_cache(maxsize=24)
