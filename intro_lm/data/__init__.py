@@ -3,8 +3,9 @@
 from intro_lm.data.batches import IGNORED, Batches, StreamBatches, WindowBatches, context_windows
 from intro_lm.data.bundled import names, unlabelled_names
 from intro_lm.data.catalogue import available, describe, load, running_text, texts
+from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.files import load_file
-from intro_lm.data.hub import DatasetUnavailableError, load_hub
+from intro_lm.data.hub import load_hub
 from intro_lm.data.padded import PaddedBatches, labelled_batches
 from intro_lm.data.splits import class_names, few_labels, split, split_in_order, without_held_out
 from intro_lm.data.subwords import AnyVocabulary, Subwords

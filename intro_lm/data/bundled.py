@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from intro_lm.checks import require_choice
-from intro_lm.data.hub import DatasetUnavailableError
+from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.splits import split, without_held_out
 
 # Origins that are a country and not a language (see names.md).

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intro_lm.data.bundled import name_origins, names, torch_docs, unlabelled_names
+from intro_lm.data.downloads import Download, problem_of
 from intro_lm.data.files import read_text, speeches
-from intro_lm.data.hub import Download, Repository, load_repository, problem_of
+from intro_lm.data.hub import Repository, load_repository
 from intro_lm.data.splits import split
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from intro_lm import data
 from intro_lm.__main__ import main
-from intro_lm.data import bundled, catalogue, files, hub
+from intro_lm.data import bundled, catalogue, downloads, files
 from tools.serve_hub import FAULTS
 
 
@@ -70,8 +70,8 @@ def test_a_damaged_cached_file_is_fetched_again_and_never_read(served):
 def test_a_fault_of_the_network_gives_one_clear_error_and_leaves_nothing(
     served, fault, monkeypatch
 ):
-    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.3)
-    monkeypatch.setattr(hub, "PATIENCE", 1)
+    monkeypatch.setattr(downloads, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "PATIENCE", 1)
     server, path = served
     server.faults["/names.txt"] = fault
     with pytest.raises(data.DatasetUnavailableError, match=r"'makemore-names'.*'names' and"):

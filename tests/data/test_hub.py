@@ -150,7 +150,7 @@ def loaded(server, tmp_path_factory):
             "TinyStories_all_data.tar.gz": b"large",
         },
     }
-    code = """setattr(data.hub, "PROBE_SECONDS", 60) or {
+    code = """setattr(data.downloads, "PROBE_SECONDS", 60) or {
         name: [data.available(name), attempt(data.load, name, streaming=True),
                attempt(data.load, name), data.available(name)]
         for name in ("yelp-polarity", "imdb", "enron-spam", "wikitext-2", "tiny-stories")
@@ -305,7 +305,7 @@ def test_a_fault_ends_soon_in_one_clear_error_and_leaves_nothing_that_is_trusted
         server.repositories[f"faults/{name}"] = {"train.parquet": rows(name)}
         server.faults[f"faults/{name}/resolve train.parquet"] = fault
     code = f"""{{
-        name: setattr(data.hub, "PATIENCE", 3) or attempt(data.load_hub, "faults/" + name)
+        name: setattr(data.downloads, "PATIENCE", 3) or attempt(data.load_hub, "faults/" + name)
         for name in {list(faults)}
     }}"""
     during = run(server, home, code)
