@@ -13,6 +13,7 @@ machine may be shared. Nothing else should run meanwhile.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -163,6 +164,8 @@ def main() -> None:
     parser.add_argument("what", choices=BENCHMARKS)
     parser.add_argument("--repeats", type=int, help="how often (3; 7 for the loop, 5 for lstm)")
     options = parser.parse_args()
+    # Chosen, so that small models have as many in the package as in a bare loop.
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
     report, repeats = BENCHMARKS[options.what]
     report(options.repeats or repeats)
 

@@ -42,7 +42,9 @@ def train(
     """Train a model and return its history.
 
     The same model, batches, settings and machine give the same weights, bit for bit, also when the
-    run is killed and resumed. The model ends on the device it was trained on.
+    run is killed and resumed. The model ends on the device it was trained on. One of under a
+    million weights computes on one thread, unless OMP_NUM_THREADS or `torch.set_num_threads` says
+    how many.
 
     Args:
         model: from inputs to logits. A `StatefulLanguageModel` reads batches that carry state from
