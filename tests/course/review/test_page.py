@@ -4,13 +4,15 @@ import base64
 import io
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from markupsafe import escape
 from PIL import Image
 
 from course.review.curriculum import Curriculum, Lesson
-from course.review.page import as_data, html
+from course.review.marks import MEANINGS
+from course.review.page import SYMBOLS, as_data, html
 from course.review.report import ReviewOptions, review
 from course.review.stored import parse
 from course.review.submissions import Source, Submission
@@ -66,6 +68,13 @@ PAIR = (
     submission("bela", stored(text("# Lesson", id="t"), code("x = 2", id="a", count=3))),
     Submission("cleo", "nowhere", problem="the folder holds no notebooks"),
 )
+
+
+def test_the_guide_explains_each_mark_and_no_other():
+    guide = (Path(__file__).parents[3] / "docs" / "mentors.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([✓·!]) ([\w ]+) \| .+ \| .+ \|$", guide, re.MULTILINE)
+    explained = {kind: sign for sign, kind in rows}
+    assert explained == {kind: SYMBOLS[meaning.level] for kind, meaning in MEANINGS.items()}
 
 
 @pytest.fixture(scope="module")
