@@ -96,7 +96,7 @@ def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> list[NotYet | None]:
     if len(found) == len(checks) or (found and found[-1]):
         return found
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-    message = f"Your function ended the process it ran in ({how})"
+    message = f"The process in which your function ran has ended ({how})"
     if code == -signal.SIGXCPU:
         calculated = f"It had not finished after {SECONDS} s of calculating"
         message = f"{calculated}; is there a loop that never ends?"

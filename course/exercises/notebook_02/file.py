@@ -90,6 +90,13 @@ def _look_into(answer: Answer, rows: list[str], ending: str, column: str) -> dic
     cleaned = [text for row in rows if (text := " ".join(row.split()))]
     demand_once(parts, cleaned, inputs, "cleaning and splitting should lose none")
     demand_encodes(vocabulary, parts, inputs)
+    known = {character for part in parts.values() for text in part for character in text}
+    if isinstance(vocabulary, data.Vocabulary) and (strange := {*vocabulary.characters} - known):
+        raise NotYet(
+            "The vocabulary has characters that no text of the corpus has; make it from the clean "
+            "texts",
+            inputs | {"too many": show(sorted(strange))},
+        )
     return parts
 
 

@@ -114,6 +114,11 @@ SLOW = pytest.mark.slow
 ORDER = "[names[n] for n in torch.randperm(len(names), generator=generator).tolist()]"
 CLEANED = '" ".join(text.split())'
 WRONG = [
+    (
+        "02.language",
+        changed("02.language", ".str2int(language)", ".str2int(language) - 1"),
+        "Element [0] is 'smith' instead of 'weber'",
+    ),
     ("02.language", changed("02.language", "[:]", ""), "It returned a Column, and a list is"),
     (
         "02.split",
@@ -135,6 +140,7 @@ WRONG = [
     ("02.file", file(CLEANED, "text.strip()"), "a run of white space should be one space"),
     ("02.file", cleaned_after_the_split, "A text that repeats is"),
     ("02.file", file("corpus.values()", '[corpus["train"]]'), "The vocabulary can't encode"),
+    ("02.file", file("from_texts(texts)", "from_texts(raw)"), "characters that no text of the"),
     ("02.file", blank_kept, "A blank text isn't a text"),
     ("02.file", column_kept_its_name, "are in a column called text"),
     ("02.file", file("for text in raw]", "for text in raw], seed=None"), "Each call gives other"),
