@@ -54,7 +54,7 @@ def call(answer: Answer, *arguments: Any, may_change: bool = False) -> Any:
         raise NotYet(f"`{answer.__name__}` returned None; is the `return` missing?", case)
     names = inspect.signature(answer).parameters
     for name, after, before in zip(names, given, arguments, strict=False):
-        if isinstance(before, list | dict | torch.Tensor) and difference(after, before, 0)[0]:
+        if isinstance(before, list | dict | torch.Tensor) and difference(after, before, 0):
             raise NotYet(
                 f"It changes its argument `{name}`. The caller will use it again: work on a copy, "
                 "or make something new",
@@ -94,7 +94,7 @@ def compare(
         if isinstance(got, BaseException) and isinstance(wrong, BaseException):
             is_alike = _in_a_line(got) == _in_a_line(wrong)
         else:
-            is_alike = not difference(got, wrong, tolerance)[0]
+            is_alike = not difference(got, wrong, tolerance)
         if is_alike:
             raise NotYet(f"{mistake.message} ({problem.message})", problem.case)
     raise problem
@@ -108,10 +108,9 @@ def same(
     Raises:
         NotYet: they differ. The message calls the value by `name`, and shows the `inputs`.
     """
-    problem, where = difference(got, expected, tolerance, name)
-    if problem:
+    if problem := difference(got, expected, tolerance, name):
         case = {"inputs": inputs} if inputs else {}
-        case |= {"expected": show(expected), "got": show(got)} | where
+        case |= {"expected": show(expected), "got": show(got)}
         raise NotYet(problem[0].upper() + problem[1:], case)
 
 

@@ -36,48 +36,44 @@ def show(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
 
 
-def difference(
-    got: Any, expected: Any, tolerance: float = 1e-4, name: str = "it"
-) -> tuple[str, dict[str, str]]:
-    """What is wrong with `got` in one sentence, or "", and the first index that differs.
+def difference(got: Any, expected: Any, tolerance: float = 1e-4, name: str = "it") -> str:
+    """What is wrong with `got` in one sentence, or "".
 
     A number may stand for a tensor without dimensions and the other way round, a list for a tuple.
     """
     got, expected = plain(got), plain(expected)
     verb, owner = ("It returned", "What it returned") if name == "it" else (f"{name} is", name)
+    unlike = f"{verb} {_kind(got)}, and {_kind(expected)} is expected"
     if isinstance(expected, list | tuple) and isinstance(got, list | tuple):
         if len(got) != len(expected):
-            return f"{owner} has {len(got)} elements instead of {len(expected)}", {}
+            return f"{owner} has {len(got)} elements instead of {len(expected)}"
         got, expected = dict(enumerate(got)), dict(enumerate(expected))
     if isinstance(expected, dict) and isinstance(got, dict):
         if got.keys() != expected.keys():
-            return f"{owner} has the keys {show([*got])} instead of {show([*expected])}", {}
+            return f"{owner} has the keys {show([*got])} instead of {show([*expected])}"
         for key in expected:
             element = f"Element [{key!r}]" if name == "it" else f"{name}[{key!r}]"
-            problem, where = difference(got[key], expected[key], tolerance, element)
-            if problem:
-                return problem, where
-        return "", {}
+            if problem := difference(got[key], expected[key], tolerance, element):
+                return problem
+        return ""
     if not (_is_numeric(expected) and _is_numeric(got)):
         if type(got) is not type(expected):
-            return f"{verb} {_kind(got)}, and {_kind(expected)} is expected", {}
-        return "" if got == expected else f"{verb} {show(got)} instead of {show(expected)}", {}
+            return unlike
+        return "" if got == expected else f"{verb} {show(got)} instead of {show(expected)}"
     mine, right = torch.as_tensor(got), torch.as_tensor(expected)
     if mine.shape != right.shape:
-        return f"{verb} {_kind(got)}, and {_kind(expected)} is expected", {}
+        return unlike
     numbers, wanted = ("floats" if t.is_floating_point() else "integers" for t in (mine, right))
     if numbers != wanted and right.dim():
-        return f"{verb} a tensor of {numbers}, and {wanted} are expected", {}
+        return f"{verb} a tensor of {numbers}, and {wanted} are expected"
     near = torch.isclose(mine.double(), right.double(), tolerance, tolerance, equal_nan=True)
     if near.all():
-        return "", {}
+        return ""
     if not right.dim():
-        return f"{verb} {show(mine)} instead of {show(right)}", {}
+        return f"{verb} {show(mine)} instead of {show(right)}"
     index = (~near).nonzero()[0].tolist()
-    here = f"at {index}: expected {show(right[tuple(index)])}, got {show(mine[tuple(index)])}"
-    count = f"{int((~near).sum())} of {near.numel()} differ"
-    problem = f"{owner} has the right shape and the wrong values"
-    return problem, {"first difference": f"{here} ({count})"}
+    first = f"at {index}: {show(mine[tuple(index)])} instead of {show(right[tuple(index)])}"
+    return f"{owner} has the right shape and the wrong values, first {first}"
 
 
 def _with_leaves(change: Callable[[Any], Any], value: Any) -> Any:

@@ -117,7 +117,7 @@ WRONG = [
     (
         "02.language",
         changed("02.language", ".str2int(language)", ".str2int(language) - 1"),
-        "Element [0] is 'smith' instead of 'weber'",
+        "\nElement [0] is 'smith' instead of 'weber'",
     ),
     ("02.language", changed("02.language", "[:]", ""), "It returned a Column, and a list is"),
     (

@@ -51,7 +51,7 @@ WRONG = [
     (
         "05.recall",
         changed("05.recall", ".double().mean() for", ".any().double() for"),
-        "It returned",
+        "\nIt returned",
     ),
     ("05.few", the_baseline, "It learns from the labelled names alone"),
     ("05.few", with_all_labels, "labels other than those it is given"),
