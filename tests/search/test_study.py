@@ -265,8 +265,8 @@ def test_a_trial_that_kills_its_process_again_and_again_fails(
 def test_a_trial_that_another_process_ends_first_counts_once(tmp_path):
     def overtaken(parameters, logger):
         if logger.trial.number == 0:
-            url = f"sqlite:///{tmp_path / 's.db'}"
-            optuna.load_study(study_name="sweep", storage=url).tell(0, 1.0)
+            storage = studies._storage(str(tmp_path / "s.db"))  # closes what it opens
+            optuna.load_study(study_name="sweep", storage=storage).tell(0, 1.0)
         return 2.0
 
     study = run(overtaken, trials=3, study=tmp_path / "s.db")

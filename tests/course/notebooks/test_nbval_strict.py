@@ -55,7 +55,7 @@ ENDED = {
 }
 
 
-def outcomes(notebooks: dict[str, Any], folder: Path) -> dict[str, list[str]]:
+def outcomes(notebooks: dict[str, Any], folder: Path, seconds: int = 120) -> dict[str, list[str]]:
     """For each notebook, each test's outcome: passed, or why it failed."""
     shutil.copy(ROOT / "notebooks" / "conftest.py", folder)
     for name, made in notebooks.items():
@@ -70,8 +70,9 @@ def outcomes(notebooks: dict[str, Any], folder: Path) -> dict[str, list[str]]:
     }
     subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "--color=no",
-         "--nbval-cell-timeout=4", f"--junit-xml={report}", "-c", str(ROOT / "pyproject.toml"),
-         f"--rootdir={ROOT}", "--continue-on-collection-errors", str(folder)],
+         f"--nbval-cell-timeout={seconds}", f"--junit-xml={report}",
+         "-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}",
+         "--continue-on-collection-errors", str(folder)],
         cwd=ROOT, capture_output=True, check=False, env=environment,
     )  # fmt: skip
     found: dict[str, list[str]] = {}
@@ -112,7 +113,7 @@ def test_what_the_static_check_finds_is_not_run(found, name, said):
 
 @pytest.mark.slow
 def test_a_dead_kernel_and_a_hanging_cell_end_their_notebooks(tmp_path):
-    found = outcomes(ENDED, tmp_path)
+    found = outcomes(ENDED, tmp_path, seconds=4)
     assert "The kernel died while this cell ran" in found["dead_kernel"][0]
     assert "Timeout of 4 seconds exceeded" in found["hangs"][0]
     for name in ENDED:
