@@ -79,8 +79,8 @@ def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> list[NotYet | None]:
             _work(sending, answer, checks)
         finally:
             os._exit(1)  # without the kernel's own steps at its end
-    os.close(sending)
     try:
+        os.close(sending)
         with open(receiving, "rb") as pipe:  # noqa: PTH123 - it has no path
             while True:
                 sent = pickle.load(pipe)

@@ -16,7 +16,6 @@ from course.exercises.values import show
         (torch.tensor([1.0, 2]), torch.tensor([1.0, 2.00001])),
         (torch.ones(2, requires_grad=True).double(), torch.ones(2)),
         (1.0, torch.tensor(1.0)),
-        (torch.tensor(1), 1.0),
         (np.float64(0.5), 0.5),
         ([1, 2], (1, 2)),
         (torch.tensor([[3.0]]).max(1), (torch.tensor([3.0]), torch.tensor([0]))),
@@ -34,14 +33,11 @@ def test_values_that_are_the_same(got, expected):
         (torch.ones(2), torch.ones(2, 1), r"shape \(2,\), and a tensor of shape \(2, 1\)"),
         (torch.ones(1), 1.0, r"tensor of shape \(1,\), and a float is expected"),
         (torch.ones(2).long(), torch.ones(2), "of integers, and floats are expected"),
-        ([1.0, 2.0], torch.ones(2), "a list, and a tensor"),
         (np.ones(2), torch.ones(2), r"a NumPy array of shape \(2,\), and a tensor"),
         ((1, np.ones(2)), (1, [1.0, 1]), r"Element \[1\] is a NumPy array of shape \(2,\), and"),
         ((1, 2, 3), (1, 2), "has 3 elements instead of 2"),
-        ((1, 5), (1, 2), r"Element \[1\] is 5 instead of 2"),
         ({"a": 1}, {"a": 1, "b": 2}, r"has the keys \['a'\] instead of \['a', 'b'\]"),
         (True, 1, "a bool, and an int is expected"),
-        (None, 1, "None, and an int is expected"),
         (1e9, math.inf, "instead of inf"),
     ],
 )
@@ -96,11 +92,6 @@ def test_an_answer_gets_copies_and_may_not_change_them():
     assert given[0].item() == 1
     call(changes, given, may_change=True)
     assert given[0].item() == 2
-
-
-def test_the_generator_that_an_answer_gets_has_the_same_state():
-    drawn = call(lambda g: torch.rand(2, generator=g), torch.Generator().manual_seed(3))
-    assert torch.equal(drawn, torch.rand(2, generator=torch.Generator().manual_seed(3)))
 
 
 def test_long_values_are_shown_short():
