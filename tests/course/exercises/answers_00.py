@@ -7,7 +7,6 @@ import torch.nn.functional as F
 
 from course.exercises import exercise
 from intro_lm import data
-from tests.course.exercises.answers import changed
 
 
 def from_the_first_zero(batch):
@@ -85,15 +84,8 @@ def each_length_falls_back(inputs, targets, contexts):
     return probabilities.log()
 
 
-def sgd(*texts):
-    return changed("00.sgd", *texts)
-
-
-def beat(*texts, lengths="((1, 0.14), (2, 0.35), (3, 0.5))"):
-    return changed("00.beat", "((1, 0.14), (2, 0.35), (3, 0.5))", lengths, *texts)
-
-
 STEP = "parameter -= learning_rate * parameter.grad"
+LENGTHS = "((1, 0.14), (2, 0.35), (3, 0.5))"
 LOOP = "for parameter in parameters:"
 WRONG = [
     ("00.derivative", by_backward, "autograd found them"),
@@ -101,40 +93,40 @@ WRONG = [
     ("00.cross_entropy", lambda z, y: F.cross_entropy(z, y), "`F.cross_entropy` did it"),
     (
         "00.cross_entropy",
-        changed("00.cross_entropy", "logits.max(1, keepdim=True).values", "logits[:, :1]"),
+        ("logits.max(1, keepdim=True).values", "logits[:, :1]"),
         "Take each row's largest logit",
     ),
     ("00.sgd", by_an_optimizer, "An optimizer of PyTorch did the step"),
     ("00.sgd", gradients_left_off, "It leaves gradients off"),
-    ("00.sgd", sgd("with torch.no_grad():", "if True:"), "Put it under `with torch.no_grad():`"),
-    ("00.sgd", sgd("parameter -=", "parameter = parameter -"), "The parameters are what they were"),
+    ("00.sgd", ("with torch.no_grad():", "if True:"), "Put it under `with torch.no_grad():`"),
+    ("00.sgd", ("parameter -=", "parameter = parameter -"), "The parameters are what they were"),
     (
         "00.sgd",
-        sgd(
+        (
             *(LOOP, "for n, parameter in enumerate(parameters):"),
             *(STEP, "parameters[n] = parameter - learning_rate * parameter.grad"),
         ),
         "It puts new tensors into the list",
     ),
-    ("00.sgd", sgd(STEP, f"parameter.requires_grad = False; {STEP}"), "leave `requires_grad`"),
-    ("00.sgd", sgd("-=", "+="), "It climbs"),
-    ("00.sgd", sgd("learning_rate * ", ""), "The learning rate is missing"),
-    ("00.sgd", sgd("if parameter.grad is not None:", "if 1:"), "A parameter may have no gradient"),
-    ("00.sgd", sgd("parameter.grad = None", "pass"), "the sum of both gradients"),
-    ("00.sgd", sgd(LOOP, "for parameter in parameters[:1]:"), "Only the first parameter moved"),
-    ("00.beat", beat(lengths="((1, 0.99),)"), "what our table of pairs reaches"),
-    ("00.beat", beat(lengths="((2, 0.99),)"), "try to use several lengths together"),
-    ("00.beat", beat("counts + 0.01", "counts"), "Some logits are nan"),
+    ("00.sgd", (STEP, f"parameter.requires_grad = False; {STEP}"), "leave `requires_grad`"),
+    ("00.sgd", ("-=", "+="), "It climbs"),
+    ("00.sgd", ("learning_rate * ", ""), "The learning rate is missing"),
+    ("00.sgd", ("if parameter.grad is not None:", "if 1:"), "A parameter may have no gradient"),
+    ("00.sgd", ("parameter.grad = None", "pass"), "the sum of both gradients"),
+    ("00.sgd", (LOOP, "for parameter in parameters[:1]:"), "Only the first parameter moved"),
+    ("00.beat", (LENGTHS, "((1, 0.99),)"), "what our table of pairs reaches"),
+    ("00.beat", (LENGTHS, "((2, 0.99),)"), "try to use several lengths together"),
+    ("00.beat", ("counts + 0.01", "counts"), "Some logits are nan"),
     (
         "00.beat",
-        beat("counts + 0.01", "counts", "0.01 / 27", "0.0", lengths="((1, 1.0),)"),
+        ("counts + 0.01", "counts", "0.01 / 27", "0.0", LENGTHS, "((1, 1.0),)"),
         "got the probability 0",
     ),
     ("00.beat", with_the_validation_names, "It predicts these names and no others"),
-    ("00.beat", beat("mixture.log()", "mixture"), "These are probabilities"),
+    ("00.beat", ("mixture.log()", "mixture"), "These are probabilities"),
     (
         "00.beat",
-        beat("contexts[:, -length:]", "contexts[:, :length]", lengths="((1, 0.99),)"),
+        ("contexts[:, -length:]", "contexts[:, :length]", LENGTHS, "((1, 0.99),)"),
         "worse than our table",
     ),
 ]

@@ -4,8 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from tests.course.exercises.answers import changed
-
 
 def with_linear(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
     linear = nn.functional.linear
@@ -40,14 +38,6 @@ def step_by_step(layer, x, length):
     return torch.cat(seen, 1)
 
 
-def pieces(*texts):
-    return changed("04.pieces", *texts)
-
-
-def temperature(*texts):
-    return changed("04.temperature", *texts)
-
-
 def recipe(**changes):
     return lambda: {"rows": 8, "length": 32, "hidden_size": 8} | changes
 
@@ -58,17 +48,17 @@ def slow(answer, words):
 
 MORE = dict(cell="lstm", embedding_size=64, weight_decay=0.01, learning_rate=0.04, hidden_size=128)
 WRONG = [
-    ("04.temperature", temperature("temperature == 0", "temperature < 0"), "temperature = 0"),
+    ("04.temperature", ("temperature == 0", "temperature < 0"), "temperature = 0"),
     (
         "04.temperature",
-        temperature("(logits / temperature).softmax(dim=1)", "(logits / temperature).exp()"),
+        ("(logits / temperature).softmax(dim=1)", "(logits / temperature).exp()"),
         "[900.0, 0.0, -900.0]",
     ),
-    ("04.temperature", temperature(", generator=generator", ""), "draw with `generator=generator`"),
-    ("04.pieces", pieces(", dim=1)", ")", "torch.cat(seen)", "torch.cat(seen, 1)"), "is given 6"),
-    ("04.pieces", pieces("x.split(length, dim=1)", "[x]"), "is given 6 steps at once"),
-    ("04.pieces", pieces("layer(piece,", "layer(piece.detach(),"), "No gradient comes back"),
-    ("04.pieces", pieces("append(hidden)", "append(hidden.detach())"), "No gradient comes back"),
+    ("04.temperature", (", generator=generator", ""), "draw with `generator=generator`"),
+    ("04.pieces", (", dim=1)", ")", "torch.cat(seen)", "torch.cat(seen, 1)"), "is given 6"),
+    ("04.pieces", ("x.split(length, dim=1)", "[x]"), "is given 6 steps at once"),
+    ("04.pieces", ("layer(piece,", "layer(piece.detach(),"), "No gradient comes back"),
+    ("04.pieces", ("append(hidden)", "append(hidden.detach())"), "No gradient comes back"),
     ("04.recipe", recipe(steps=50), "`steps` can't be chosen here"),
     ("04.recipe", recipe(lr=0.02), "`lr` isn't an argument of"),
     ("04.recipe", recipe(rows=None), "`rows` must be a whole number"),
