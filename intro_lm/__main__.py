@@ -24,15 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
     parsers = {name: commands.add_parser(name, help=COMMANDS[name]) for name in COMMANDS}
     # Only the chosen module is imported: the doctor must run where packages are missing.
     chosen = next((name for name in arguments[:1] if name in COMMANDS), "doctor")
-    command = import_module(f"intro_lm.cli.{chosen}")
+    try:
+        command = import_module(f"intro_lm.cli.{chosen}")
+    except ImportError as error:
+        print(f"{error}; what helps says: {sys.executable} -m intro_lm doctor", file=sys.stderr)
+        return 1
     command.add_flags(parsers[chosen])
     options = parser.parse_args(arguments)
     try:
         return command.run(options)
     except (ValueError, KeyError, OSError, ArithmeticError, KeyboardInterrupt) as error:
-        from intro_lm.cli.flags import (
-            in_flags,
-        )  # an old Python can't read it; the doctor runs there
+        # Not at the top: an old Python can't read it, and the doctor must run there.
+        from intro_lm.cli.flags import in_flags
 
         print(in_flags(error, parsers[chosen].format_usage()), file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 1

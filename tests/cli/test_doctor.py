@@ -32,7 +32,7 @@ sys.meta_path.insert(0, Hidden())
 util.find_spec = lambda name: None if name == missing else find_spec(name)
 metadata.version = hidden_version
 from intro_lm.__main__ import main
-sys.exit(main(["doctor"]))
+sys.exit(main(sys.argv[2:]))
 """
 
 
@@ -46,8 +46,9 @@ def curriculum(tmp_path, monkeypatch):
     return tmp_path
 
 
-def seen_without(missing: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-c", HIDE, missing]  # -P: not the working folder's intro_lm
+def seen_without(missing: str, *words: str) -> subprocess.CompletedProcess[str]:
+    # -P: not the intro_lm of the working folder
+    command = [sys.executable, "-P", "-c", HIDE, missing, *(words or ["doctor"])]
     env = os.environ | {"PYTHONPATH": str(Path(doctor.__file__).parents[2])}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
@@ -65,6 +66,12 @@ def test_it_runs_where_a_package_is_missing(missing, curriculum):
     assert done.returncode == 1, done.stderr
     assert f"missing: {missing}\n" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_command_that_misses_a_package_names_the_doctor(curriculum):
+    done = seen_without("torch", "train", "--help")
+    assert done.returncode == 1
+    assert done.stderr == f"torch; what helps says: {sys.executable} -m intro_lm doctor\n"
 
 
 def test_another_python_is_sent_to_the_one_in_the_environment(curriculum, monkeypatch):
