@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import re
 from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+MOST_MAGICS = 50  # of one cell: IPython takes a second for some hundreds
+
 
 def as_python(source: str) -> str:
     """A cell's code with IPython's magics translated, as far as it can be."""
     try:
-        return TransformerManager().transform_cell(source)
+        ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return source
+        if len(re.findall("[%!?]", source)) <= MOST_MAGICS:
+            with contextlib.suppress(SyntaxError, ValueError, RuntimeError, MemoryError):
+                return TransformerManager().transform_cell(source)
+    return source
 
 
 @lru_cache(maxsize=4096)  # most cells that a report reads are the curriculum's

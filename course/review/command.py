@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from course.review import curriculum
 from course.review.page import html, in_a_word
@@ -37,17 +37,12 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("stopped; no report was written", file=sys.stderr)
         return 130
-    _say(sys.stdout, *_lines(found), *([f"written: {given.html}"] if given.html else []))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may need letters that it lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
+    print("\n".join([*_lines(found), *([f"written: {given.html}"] if given.html else [])]))
     unread = list(_unread(found))
-    _say(sys.stderr, *unread)
+    print("\n".join(unread), file=sys.stderr, end="\n" if unread else "")
     return 1 if unread else 0
-
-
-def _say(stream: TextIO, *lines: str) -> None:
-    """Print lines, whatever characters the terminal's encoding lacks."""
-    encoding = stream.encoding or "utf-8"
-    for line in lines:
-        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def _lines(found: Sequence[Reviewed]) -> Iterator[str]:

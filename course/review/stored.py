@@ -28,8 +28,8 @@ MOST_CELLS = 1_000
 MOST_OUTPUTS = 30  # of one cell that are shown
 MOST_PUBLISHED = 500  # outputs of one cell in which results of the package are looked for
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-LONGEST_CODE = 100_000  # characters of a cell that are taken for Python
-COMMENT = re.compile(r"#\s*(.*\S)")
+LONGEST_CODE = 20_000  # characters of a cell that are taken for Python
+COMMENT = re.compile(r"#[ \t]*(\S.*)")
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -72,7 +72,8 @@ class Cell:
         """What two cells have in common that differ in layout alone."""
         if self.kind != "code":
             return self.kind, *self.source.split()
-        return self.kind, self.digest, *COMMENT.findall(self.source.replace("'", '"'))
+        comments = COMMENT.findall(self.source.replace("'", '"'))
+        return self.kind, self.digest, *map(str.rstrip, comments)
 
     @property
     def is_code(self) -> bool:

@@ -30,10 +30,10 @@ NEEDED = re.compile(
     r"^from course\.(exercises import exercise|expected import (bands, )?expect)$", re.M
 )
 REACHES = re.compile(
-    r"""^\s*(import|from)\ course\b
+    r"""^[ \t]*(import|from)\ course\b
     | (["'])course(\.[\w.]+)?\2  # sys.modules["course.expected"], the metadata of an output
     | \b(setattr|delattr|vars|type)\((ex|exercise|expect)\b
-    | \b((ex|exercise|expect)\b|bands\(\))[\w.\[\]"']*(\.__|[.\]]\w*\s*=[^=])""",
+    | \b((ex|exercise|expect)\b|bands\(\))[\w.\[\]"']{0,80}(\.__|[.\]]\w*\s*=[^=])""",
     re.MULTILINE | re.VERBOSE,
 )
 
@@ -43,7 +43,7 @@ def marks(notebook: Notebook, given: Collection[int] = ()) -> list[Mark]:
     code = notebook.code()
     ran = [(index, cell) for index, cell in code if cell.count is not None]
     found = list(_about_outputs(code))
-    reaching = [index for index, cell in code if REACHES.search(NEEDED.sub("", cell.source))]
+    reaching = [index for index, cell in code if _reaches(cell.source)]
     if reaching:
         text = f"{at_cells(reaching)} takes or changes parts of the checks: read it"
         found.append(Mark("checks touched", text, reaching))
@@ -81,6 +81,10 @@ def marks(notebook: Notebook, given: Collection[int] = ()) -> list[Mark]:
         text = f"{names}: used in {at_cells(cells)}, and no cell defines it"
         found.append(Mark("name missing", text, cells))
     return found
+
+
+def _reaches(source: str) -> bool:
+    return bool(REACHES.search(NEEDED.sub("", source[:LONGEST_SOURCE])))
 
 
 def _about_outputs(code: list[tuple[int, Cell]]) -> Iterator[Mark]:

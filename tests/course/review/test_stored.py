@@ -116,6 +116,7 @@ STRANGE = {
     "a count of thousands of digits": code("1", count=10**4000),
     "unknown fields": code("1") | {"outputs_hidden": True},
     "outputs on Markdown": text("a") | {"outputs": 5, "execution_count": "x"},
+    "thousands of magics": code("%time x\n" * 2_000),
     "a source that is no Python": code("def f(:", count=5),
     "not a notebook": {"cell_type": "code"},
 }
