@@ -68,11 +68,15 @@ def examine() -> list[Finding]:
         return [Finding("environment", f"{sys.executable} is not the one in .venv", remedy)]
     old = sys.version_info < OLDEST_PYTHON
     remedy = "install Python 3.11 or newer, then delete .venv and set up again" if old else ""
-    findings = [Finding("python", platform.python_version(), remedy), _package(folder)]
+    findings = [Finding("python", platform.python_version(), remedy)]
     findings += [Finding(package, version) for package, version in versions.items() if version]
     if missing:
-        remedy = "run: make setup (Windows, conda: pip install -r requirements.txt)"
+        of_its_own = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
+        install = f"{sys.executable} -m pip install -r requirements.txt"
+        remedy = f"run: {install if of_its_own else 'make setup'}"
         findings.append(Finding("packages", "missing: " + ", ".join(missing), remedy))
+    else:
+        findings.append(_package(folder))
     if find_spec("torch"):
         findings += _device_and_threads()
     free = shutil.disk_usage(".").free / 1e9
