@@ -68,8 +68,8 @@ def loss_on_validation_names(answer: Answer) -> None:
     again = _loss(answer, vocabulary, *(other[t] for t in (inputs, targets, contexts, following)))
     if not again < loss + 0.03:
         raise NotYet(
-            "It predicts these names and no others: with the letters exchanged, a for z, b for y "
-            "and so on in all that it is given, the loss is higher. Learn from `inputs` and "
+            "It works for these names only: with the letters swapped in all its inputs, a for z, "
+            "b for y and so on, the loss is higher. Learn from `inputs` and "
             "`targets` alone",
             {"got": f"{loss:.3f}", "with exchanged letters": f"{again:.3f}"},
         )
@@ -97,8 +97,8 @@ def _loss(
         )
     if (logits >= 0).all() and ((logits.sum(1) - 1).abs() < 1e-3).all():
         raise NotYet(
-            "These are probabilities, and logits are asked for. The logarithms of probabilities "
-            "are logits that give them back: add `.log()`"
+            "These are probabilities, and we need logits. The logarithms of probabilities are "
+            "logits: add `.log()`"
         )
     losses = F.cross_entropy(logits, following, reduction="none")
     if losses.isinf().any():

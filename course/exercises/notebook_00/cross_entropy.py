@@ -112,8 +112,8 @@ KEEPDIM = (
     "sum in its own row"
 )
 ONE_LARGEST = (
-    "One largest logit is taken from all rows. A row that is far below it becomes all zeros "
-    "after `exp`: take from each row its own largest"
+    "The same largest logit is subtracted from all rows. A row far below it is all zeros after "
+    "`exp`: subtract each row's own largest"
 )
 MISTAKES = (
     Mistake(_log_of_zero, LOG_OF_ZERO),
@@ -121,7 +121,7 @@ MISTAKES = (
     Mistake(_overflows, TOO_LARGE),
     Mistake(_overflows_in_sum, TOO_LARGE),
     Mistake(_positive, "The sign is missing: log p is negative, and the loss is minus log p"),
-    Mistake(_twice, "The softmax is done twice: its probabilities are taken for logits again"),
+    Mistake(_twice, "The softmax is done twice, the second time on probabilities"),
     Mistake(
         _not_normalised,
         "A logit is not yet a log-probability: the logarithm of the sum of the row's `exp` has to "
@@ -131,7 +131,7 @@ MISTAKES = (
     Mistake(
         _over_examples,
         "The softmax goes down the columns, over the examples. Each row is a distribution: sum "
-        "along direction 1",
+        "along dimension 1",
     ),
     Mistake(_over_all, "One sum over the whole table; each row is a distribution of its own"),
     Mistake(_without_keepdim, KEEPDIM),

@@ -89,13 +89,12 @@ MISTAKES = (
     Mistake(_slope_not_squared, "The derivative of tanh is 1 - tanh²; the square is missing"),
     Mistake(
         _slope_of_inside,
-        "The derivative of tanh is 1 - tanh², with the square of the tanh, and this squares what "
-        "is inside it",
+        "The derivative of tanh is 1 - tanh², but this squares what is inside the tanh",
     ),
     Mistake(
         _reversed,
-        "The sign is reversed. In (p - y)² the p has a plus; for (y - p)² a minus comes out "
-        "of the inside",
+        "The sign is reversed. In (p - y)² the p has a plus; in (y - p)² it has a "
+        "minus, a factor of -1",
     ),
     Mistake(_swapped, "The two are swapped: first with respect to w, then with respect to b"),
 )

@@ -13,7 +13,7 @@ def name_lengths(batch: torch.Tensor) -> torch.Tensor:
     """Count the letters of each name.
 
     Args:
-        batch: (B, T) LongTensor, one name a row: ids of letters, filled up with 0 on the right.
+        batch: (B, T) LongTensor, one name a row: ids of letters, padded with 0 on the right.
 
     Returns:
         (B,) LongTensor, how many letters each name has.
@@ -52,8 +52,8 @@ def _width(batch: Tensor) -> Tensor:
 MISTAKES = (
     Mistake(
         _by_column,
-        "This counts along direction 0, down the columns: one number for each column, not for each "
-        "name. A row is counted along direction 1",
+        "This counts along dimension 0, down the columns: one number for each column, not for each "
+        "name. A row is counted along dimension 1",
     ),
     Mistake(
         _sum_of_ids,
@@ -90,15 +90,15 @@ LENGTHS = Exercise(
     solved_by=name_lengths,
     why=(
         "`batch != 0` has the shape of `batch` and is true where there is a letter. `sum(1)` "
-        "adds along direction 1, over the T columns of each row, counts every true as 1, and "
-        "leaves one number a name. Tables of true and false that say what counts are called "
-        "*masks*; wherever names or texts of different lengths are in one batch, one is needed."
+        "adds along dimension 1, over the T columns of each row, counts every true as 1, and "
+        "leaves one number per name. A tensor of true and false that says what counts is a "
+        "*mask*; any batch of names or texts of different lengths needs one."
     ),
     hints=(
         "Which numbers of the batch are letters, and which are padding? One comparison "
         "answers that for all of them.",
         "`(batch != 0).sum()` counts the letters of all names together. Give `sum` the "
-        "direction to add along: `sum(1)` goes along each row.",
+        "dimension to add along: `sum(1)` goes along each row.",
     ),
     checks=(lengths_of_two, lengths_at_the_edges),
     mistakes=MISTAKES,

@@ -18,7 +18,7 @@ def sgd_step(parameters: list[torch.Tensor], learning_rate: float) -> None:
     """One step of gradient descent, in place, that leaves no gradient behind.
 
     Args:
-        parameters: of any shapes. Each requires a gradient and holds it in `.grad`, or None there
+        parameters: tensors of any shape, each with its gradient in `.grad`, or None there
             if the loss did not depend on it: then it stays as it is.
         learning_rate: what the gradients are multiplied by.
     """
@@ -50,7 +50,7 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
         torch.set_grad_enabled(True)
     if optimizers:
         raise NotYet(
-            "An optimizer of PyTorch did the step. Write it with `-=`, and keep PyTorch's to "
+            "A PyTorch optimiser did the step. Write it with `-=`, and keep PyTorch's to "
             "compare yours with"
         )
     if not gradients:
@@ -67,8 +67,8 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
         )
     if not all(parameter.requires_grad and parameter.is_leaf for parameter in parameters):
         raise NotYet(
-            "After it a parameter no longer asks for a gradient, so that the next `backward()` "
-            "passes it over; leave `requires_grad` alone"
+            "Afterwards a parameter no longer requires a gradient, so the next `backward()` "
+            "skips it; leave `requires_grad` alone"
         )
 
 
@@ -96,7 +96,7 @@ def step_of_two_parameters(answer: Answer) -> None:
 
 
 def gradients_reset(answer: Answer) -> None:
-    """that a second step does not feel the gradient of the first"""
+    """that a second step doesn't use the first one's gradient"""
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     for _ in range(2):
         (w * torch.tensor([2.0, -1.0])).sum().backward()

@@ -96,7 +96,7 @@ WRONG = [
         ("logits.max(1, keepdim=True).values", "logits[:, :1]"),
         "Take each row's largest logit",
     ),
-    ("00.sgd", by_an_optimizer, "An optimizer of PyTorch did the step"),
+    ("00.sgd", by_an_optimizer, "A PyTorch optimiser did the step"),
     ("00.sgd", gradients_left_off, "It leaves gradients off"),
     ("00.sgd", ("with torch.no_grad():", "if True:"), "Put it under `with torch.no_grad():`"),
     ("00.sgd", ("parameter -=", "parameter = parameter -"), "The parameters are what they were"),
@@ -122,7 +122,7 @@ WRONG = [
         ("counts + 0.01", "counts", "0.01 / 27", "0.0", LENGTHS, "((1, 1.0),)"),
         "got the probability 0",
     ),
-    ("00.beat", with_the_validation_names, "It predicts these names and no others"),
+    ("00.beat", with_the_validation_names, "It works for these names only"),
     ("00.beat", ("mixture.log()", "mixture"), "These are probabilities"),
     (
         "00.beat",
