@@ -3,7 +3,7 @@
     python tools/benchmark.py time-to-loss    seconds to a validation loss: lecture's loop, package
     python tools/benchmark.py loop-overhead   steps a second: the barest loop, package
     python tools/benchmark.py data            text to batches: MB a second, peak memory
-    python tools/benchmark.py sweep           the part of a sweep outside its trials, two workers
+    python tools/benchmark.py sweep           the part of a sweep outside its trials, two processes
     python tools/benchmark.py lstm            tokens a second of an LSTM, bare loop, peak
 
 The rivals run in turn in one process, several times over, and medians are quoted, because the

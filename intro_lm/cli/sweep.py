@@ -15,14 +15,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="sweep", help="which study of a database (%(default)s)")
     parser.add_argument("--trials", type=int, default=40, help="trials in the end (%(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run or go on with a sweep and print its best trial."""
     experiment, how = read_sweep(options.space)
     data.load(experiment.dataset)  # a dataset that can't be had fails before any trial
-    how |= {name: getattr(options, name) for name in ("study", "name", "trials", "workers")}
+    how |= {name: getattr(options, name) for name in ("study", "name", "trials")}
     in_database = "://" in options.study
     runs = Path(f"runs/{options.name}") if in_database else Path(options.study).with_suffix("")
     try:

@@ -1,7 +1,7 @@
 """Hyperparameter search over Optuna: many trainings, each a trial, kept in a study that survives.
 
 Stopped or killed, the same call goes on, and a trial that was cut off runs again with its values.
-Several processes, and over a database several machines, share a study.
+Several processes share a study, and over a database several machines: start the same sweep in each.
 
 Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
 whose best loss so far is above the median of the losses that the completed trials had at the same
@@ -13,9 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import multiprocessing
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-import torch
 from optuna import Study, Trial
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import RandomSampler, TPESampler
@@ -66,7 +62,6 @@ def sweep(
     sampler: str = "tpe",
     pruner: str = "none",
     seed: int = 0,
-    workers: int = 1,
     runs: str | Path | None = None,
     progress: bool = True,
 ) -> Study:
@@ -81,20 +76,17 @@ def sweep(
         name: which study, where a database holds several.
         sampler: `tpe`, `random` or `grid`.
         pruner: `none` or `median`.
-        seed: of what is drawn. One worker that isn't interrupted draws the same trials again.
-        workers: processes, which share the threads that PyTorch may use.
+        seed: of what is drawn. One process that isn't interrupted draws the same trials again.
         runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
     A `ValueError` names what is wrong with an argument, the space or the database, or the other
     sweep that the study is of; a `SweepFailedError` says that all trials failed.
     """
-    require_count(trials=trials, workers=workers)
+    require_count(trials=trials)
     require_choice(SAMPLERS, sampler=sampler)
     require_choice(PRUNERS, pruner=pruner)
     require_number(at_least=0, seed=seed)
-    if workers > 1 and study is None:
-        raise ValueError("several workers need a study that is kept; name a file with study=")
     known, described = None, getattr(objective, "__qualname__", type(objective).__name__)
     if isinstance(objective, Experiment):
         every, described = hyperparameters(objective.model), vars(objective)
@@ -106,15 +98,13 @@ def sweep(
         Path(runs).mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {"space": space, "sampler": sampler, "pruner": pruner, "seed": seed}
     run = partial(_run_trial, objective, how, total, runs)
-    same = partial(sweep, objective, trials=trials, study=study, name=name, runs=runs, **how)
     with _database_errors(str(study)):
         kept = _open(study, name, json.loads(json.dumps({"objective": described, **how})))
         queued = [trial.system_attrs.get("fixed_params") for trial in counted(kept)]
         for index in np.random.default_rng(seed).permutation(len(points))[:total]:
             if points[index] not in queued:
                 kept.enqueue_trial(points[index])
-        bar = tqdm(total=total, unit=" trials", disable=not progress)
-        with bar, _helpers(same, workers):
+        with tqdm(total=total, unit=" trials", disable=not progress) as bar:
             _run_trials(kept, total, sampler != "grid", run, bar)
         errors = [_error(trial) for trial in counted(kept)]
     if all(errors):
@@ -151,7 +141,7 @@ def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) ->
                 f"the study {name!r} was begun with {key} = {begun.get(key)!r}, not {value!r}; "
                 "choose another file or name for another sweep"
             )
-    if storage and multiprocessing.parent_process() is None:
+    if storage:
         for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
             storage.record_heartbeat(trial._trial_id)  # it may have died before its first one
     return study
@@ -216,8 +206,7 @@ def _run_trials(
     study: Study, total: int, draws: bool, run: Callable[[Trial], float], bar: tqdm
 ) -> None:
     """Run trials that wait or are drawn, until `total` are finished."""
-    parent = multiprocessing.parent_process()  # a helper ends with it
-    while parent is None or parent.is_alive():
+    while True:
         fail_stale_trials(study)  # of processes that died; they run again
         trials = counted(study)
         finished = sum(trial.state.is_finished() for trial in trials)
@@ -271,30 +260,3 @@ def _run_trial(
     finally:
         if logger.tracker is not None:
             logger.tracker.close()
-
-
-@contextmanager
-def _helpers(same: Callable[..., Study], workers: int) -> Iterator[None]:
-    """Let other processes run the same sweep meanwhile, one fewer than there are workers."""
-    threads = torch.get_num_threads()
-    each = max(1, threads // workers)
-    spawn = multiprocessing.get_context("spawn")
-    helpers = [spawn.Process(target=_help, args=(same, each)) for _ in range(workers - 1)]
-    for helper in helpers:
-        helper.start()
-    torch.set_num_threads(each)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        for helper in helpers:
-            helper.kill()  # after Ctrl-C its trial is cut off, and will run again
-            helper.join()
-
-
-def _help(same: Callable[..., Study], threads: int) -> None:
-    torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends the others
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed process leaves behind
-    with suppress(ValueError):  # which the first process raises too
-        same(progress=False)

@@ -203,9 +203,7 @@ def test_a_folder_that_cant_be_written_is_an_error_that_names_it(tmp_path):
         ({"sampler": "bayes"}, "sampler is 'bayes'"),
         ({"seed": -1}, "seed is -1"),
         ({"trials": 0}, "trials is 0"),
-        ({"workers": 0}, "workers is 0"),
         ({"pruner": "hyperband"}, "pruner is 'hyperband'"),
-        ({"workers": 2}, "several workers need a study that is kept"),
         ({"study": "nosuch://me:secret@host/db"}, "^host/db can't be used"),
         ({"objective": Experiment(), "space": {"hidden": {"integer": [1, 2]}}}, "space.hidden"),
     ],
@@ -286,21 +284,27 @@ hidden_size = {{ integer = [4, 16], points = 5 }}
 
 @pytest.fixture
 def command(tmp_path):
-    """Starts the sweep of a file as a process of its own."""
+    """Starts the sweep of a file as processes of their own."""
 
-    def start(sampler="random", steps=10, trials=30, workers=1):
+    def start(sampler="random", steps=10, trials=30):
         (tmp_path / "space.toml").write_text(SWEEP.format(sampler=sampler, steps=steps))
         arguments = ["sweep", "space.toml", "--study", "s.db", "--trials", str(trials)]
         return subprocess.Popen(
-            [sys.executable, "-m", "intro_lm", *arguments, "--workers", str(workers)],
+            [sys.executable, "-m", "intro_lm", *arguments],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
         )
 
     return start
+
+
+def finish(*processes):
+    """Wait for all, which must end well."""
+    for process in processes:
+        errors = process.communicate()[1]
+        assert process.returncode == 0, errors
 
 
 def wait_for(database, goal, process):
@@ -327,29 +331,28 @@ def require_whole(database, trials):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "workers"), [("random", 1), ("tpe", 2)])
-def test_a_study_killed_three_times_ends_whole(tmp_path, command, sampler, workers):
+@pytest.mark.parametrize(("sampler", "count"), [("random", 1), ("tpe", 2)])
+def test_a_study_killed_three_times_ends_whole(tmp_path, command, sampler, count):
     for goal in (3, 10, 20):
-        process = command(sampler, workers=workers)
-        wait_for(tmp_path / "s.db", goal, process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    last = command(sampler, workers=workers)
-    errors = last.communicate()[1]
-    assert last.returncode == 0, errors
+        processes = [command(sampler) for _ in range(count)]
+        wait_for(tmp_path / "s.db", goal, processes[0])
+        for process in processes:
+            process.kill()
+            process.communicate()
+    finish(*(command(sampler) for _ in range(count)))
     require_whole(tmp_path / "s.db", 30)
 
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_loses_nothing(tmp_path, command):
-    process = command(steps=200, trials=12, workers=2)
+    other, process = (command(steps=200, trials=12) for _ in range(2))
     wait_for(tmp_path / "s.db", 3, process)
-    process.send_signal(signal.SIGINT)  # to the parent alone, as an IDE's stop button does
+    process.send_signal(signal.SIGINT)
     shown = process.communicate(timeout=180)[1]  # it may wait for the database
     assert process.returncode == 130
     assert shown.endswith("stopped; the same command goes on\n")
     assert "Traceback" not in shown
-    last = command(steps=200, trials=12, workers=2)
-    errors = last.communicate()[1]
-    assert last.returncode == 0, errors
+    other.kill()
+    other.communicate()
+    finish(command(steps=200, trials=12))
     require_whole(tmp_path / "s.db", 12)
