@@ -47,19 +47,22 @@ class KneserNey(nn.Module):
 
     The discounted relative frequencies of each order are mixed with those of the next lower order,
     whose counts are numbers of distinct left neighbours; the lowest is the uniform distribution.
-    Each order has one discount D = n₁ / (n₁ + 2 n₂), from the numbers of n-grams counted once and
-    twice (Kneser and Ney 1995; Chen and Goodman 1998, section 2.7 and equation 24). A context stops
-    at the beginning of the text: n-grams that start with a boundary have no left neighbours and
-    keep their plain counts.
+    Each order has one discount Y = n₁ / (n₁ + 2 n₂), from the numbers of n-grams counted once and
+    twice (Kneser and Ney 1995; Ney et al. 1994), or, modified, three: for what was counted once,
+    twice and more often (Chen and Goodman 1998, section 3 and equation 26). A context stops at the
+    beginning of the text: n-grams that start with a boundary have no left neighbours and keep their
+    plain counts.
 
     Args:
         vocabulary_size: number of tokens V.
         order: n; the model sees n - 1 tokens of context.
+        modified: three discounts in place of one.
     """
 
-    def __init__(self, vocabulary_size: int, order: int) -> None:
+    def __init__(self, vocabulary_size: int, order: int, modified: bool = False) -> None:
         super().__init__()
         require_count(order=order)
+        self.modified = modified
         self.vocabulary_size = vocabulary_size
         self.order = order
         self.context_length = max(order - 1, 1)
@@ -83,7 +86,7 @@ class KneserNey(nn.Module):
             grams.append(torch.where(codes >= 0, row * self.vocabulary_size + targets, -1))
         grams.append(torch.full_like(targets, -1))  # nothing extends the longest to the left
         levels = zip(contexts, grams, grams[1:], strict=False)
-        self._levels = [_count(*level, self.vocabulary_size) for level in levels]
+        self._levels = [_count(*level, self.vocabulary_size, self.modified) for level in levels]
         return self
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -120,20 +123,31 @@ class _Level(NamedTuple):
     weights: Tensor  # (C, 1) of the lower order: the fraction that the discount set free
 
 
-def _count(contexts: Tensor, grams: Tensor, longer: Tensor, vocabulary_size: int) -> _Level:
+def _count(
+    contexts: Tensor, grams: Tensor, longer: Tensor, vocabulary_size: int, modified: bool
+) -> _Level:
     """Count `grams` (N,) by their left neighbours, with which they are the `longer` ones (N,)."""
     # One count for each distinct left neighbour, and one for each occurrence without.
     extended = torch.stack([grams, longer], 1)[longer >= 0].unique(dim=0)[:, 0]
     first = grams[(longer < 0) & (grams >= 0)]
     distinct, counts = torch.cat([extended, first]).unique(return_counts=True)
-    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-    # If nothing was counted once, the estimate is 0 and unseen tokens would be impossible.
-    discount = once / (once + 2 * twice) if once else 0.5
+    discounts = _discounts(counts, modified)[counts.clamp(max=3) - 1]
     row, token = distinct // vocabulary_size, distinct % vocabulary_size
     counts, size = counts.double(), (len(contexts), vocabulary_size)
     totals = row.bincount(counts, minlength=len(contexts))  # (C,)
     estimates = torch.sparse_coo_tensor(
-        torch.stack([row, token]), (counts - discount) / totals[row], size, check_invariants=True
+        torch.stack([row, token]), (counts - discounts) / totals[row], size, check_invariants=True
     )
-    weights = discount * row.bincount(minlength=len(contexts)) / totals  # (C,)
+    weights = row.bincount(discounts, minlength=len(contexts)) / totals  # (C,)
     return _Level(contexts, estimates.coalesce(), weights.unsqueeze(1))
+
+
+def _discounts(counts: Tensor, modified: bool) -> Tensor:
+    """What is taken from a count of one, of two, and of three or more: (3,)."""
+    n = [int((counts == number).sum()) for number in range(1, 5)]
+    # If nothing was counted once, the estimate is 0 and unseen tokens would be impossible.
+    single = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.5
+    if not modified or not all(n):
+        return torch.full((3,), single, dtype=torch.float64)
+    each = [count - (count + 1) * single * n[count] / n[count - 1] for count in (1, 2, 3)]
+    return torch.tensor(each, dtype=torch.float64).clamp(min=0)

@@ -9,7 +9,7 @@ from intro_lm.models import Bigram, KneserNey
 TEXTS = ["abba", "abab", "baa", "aab", "b", "abc", "cab", "cc", "aabba"]
 
 
-def kneser_ney_by_hand(texts, vocabulary, order):
+def kneser_ney_by_hand(texts, vocabulary, order, modified):
     """The textbook's recursion with dictionaries; contexts stop at the beginning of a text."""
     grams = [Counter() for _ in range(order)]
     for text in texts:
@@ -39,12 +39,19 @@ def kneser_ney_by_hand(texts, vocabulary, order):
             seen = {g: n for g, n in counts[length].items() if g[:-1] == suffix}
             if not seen:
                 break
-            once = sum(n == 1 for n in counts[length].values())
-            twice = sum(n == 2 for n in counts[length].values())
-            discount = once / (once + 2 * twice) if once else 0.5
-            total = sum(seen.values())
-            kept = max(seen.get((*suffix, token), 0) - discount, 0)
-            result = (kept + discount * len(seen) * result) / total
+            n = [sum(count == k for count in counts[length].values()) for k in range(1, 5)]
+            single = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.5
+            discounts = [single] * 3
+            if modified and all(n):
+                discounts = [
+                    1 - 2 * single * n[1] / n[0],
+                    2 - 3 * single * n[2] / n[1],
+                    3 - 4 * single * n[3] / n[2],
+                ]
+            taken = {g: max(discounts[min(count, 3) - 1], 0) for g, count in seen.items()}
+            gram = (*suffix, token)
+            kept = seen.get(gram, 0) - taken.get(gram, 0)
+            result = (kept + sum(taken.values()) * result) / sum(seen.values())
         return result
 
     return probability
@@ -52,11 +59,12 @@ def kneser_ney_by_hand(texts, vocabulary, order):
 
 @pytest.mark.parametrize("texts", [TEXTS, ["a"]])  # no context of "a" is as long as order 5
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_kneser_ney_equals_the_textbook_recursion(order, texts):
+@pytest.mark.parametrize("modified", [False, True])
+def test_kneser_ney_equals_the_textbook_recursion(order, texts, modified):
     vocabulary = Vocabulary("abcd")
     inputs, targets = context_windows(vocabulary, texts, 4)
-    model = KneserNey(len(vocabulary), order).fit(inputs, targets)
-    by_hand = kneser_ney_by_hand(texts, vocabulary, order)
+    model = KneserNey(len(vocabulary), order, modified).fit(inputs, targets)
+    by_hand = kneser_ney_by_hand(texts, vocabulary, order, modified)
     queries, _ = context_windows(vocabulary, [*TEXTS, "abcdab", "ddd", "cabb"], 4)
     got = model(queries).exp()
     assert got.sum(1).tolist() == pytest.approx([1] * len(got), abs=1e-5)
