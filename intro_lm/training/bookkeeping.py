@@ -186,3 +186,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, previous)
+    if (
+        interrupted.is_set()
+    ):  # in the last step, which ended well: the caller stops, such as a sweep
+        signal.raise_signal(signal.SIGINT)

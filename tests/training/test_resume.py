@@ -100,6 +100,23 @@ def test_ctrl_c_in_the_last_step_is_not_swallowed(make_model, batches):
         train(make_model(), batches, QUICK, loss=LossThat(presses_ctrl_c, at=60), progress=False)
 
 
+class LoggerThatPressesCtrlC:
+    def start(self, step):
+        pass
+
+    def log(self, step, scalars):
+        if step == 60:
+            presses_ctrl_c(step)
+
+
+def test_ctrl_c_after_the_last_step_stops_the_caller(make_model, batches, tmp_path):
+    model = make_model()
+    options = {"tracker": LoggerThatPressesCtrlC(), "checkpoint_dir": tmp_path, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        train(model, batches, QUICK, **options)
+    assert load_weights(tmp_path, model) == 60
+
+
 KILLED = """
     import sys, torch
     from intro_lm import data
