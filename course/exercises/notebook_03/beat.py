@@ -30,7 +30,7 @@ def better_settings() -> dict[str, float | int | str | bool]:
     }
 
 
-GOAL = 0.04  # nats that the settings must be better by, for sure
+GOAL = 0.04  # nats that the settings must surely gain
 MOST_PARAMETERS = 12_000
 LONGEST_CONTEXT = 10
 SEEDS = (700, 701, 702, 703)
@@ -40,12 +40,12 @@ BASELINE_LOSSES = (2.43364, 2.44310, 2.44825, 2.44234)
 
 
 def within_the_rules(answer: Answer) -> None:
-    """that the settings are hyperparameters, and no more than 12,000 parameters"""
+    """that the settings are hyperparameters and give at most 12,000 parameters"""
     _allowed(answer)
 
 
 def better_than_noise(answer: Answer) -> None:
-    """the validation loss over four new seeds, held against the baseline's"""
+    """the validation loss over four new seeds, against the baseline's"""
     from intro_lm.evaluation import difference_interval
     from intro_lm.search import Experiment
     from intro_lm.training import NonFiniteLossError
@@ -59,7 +59,7 @@ def better_than_noise(answer: Answer) -> None:
             loss = math.inf
         if loss > 2 * math.log(27):
             raise NotYet(
-                "The training diverges with these settings: a blind guess has a loss of "
+                "Training diverges with these settings: a blind guess has a loss of "
                 f"{math.log(27):.1f}, this has {loss:.3g}. Lower the learning rate",
                 {"got": show(settings)},
             )
@@ -68,7 +68,7 @@ def better_than_noise(answer: Answer) -> None:
     if low >= GOAL:
         return
     case = {
-        "baseline": f"{statistics.fmean(BASELINE_LOSSES):.3f} in the mean over {len(SEEDS)} seeds",
+        "baseline": f"{statistics.fmean(BASELINE_LOSSES):.3f}, the mean over {len(SEEDS)} seeds",
         "yours": f"{statistics.fmean(losses):.3f}",
         "better by": f"{low:.3f} to {high:.3f} (95% interval)",
         "goal": f"at least {GOAL:.3f}",
@@ -76,9 +76,9 @@ def better_than_noise(answer: Answer) -> None:
     if high < 0:
         raise NotYet("These settings are worse than the baseline", case)
     if low <= 0:
-        raise NotYet("The difference may be noise: the interval holds 0", case)
+        raise NotYet("The difference may be noise: the interval contains 0", case)
     raise NotYet(
-        f"It is better than the baseline, beyond noise. {GOAL - low:.3f} nats are missing to the "
+        f"This is better than the baseline, beyond noise, but {GOAL - low:.3f} nats short of the "
         "goal",
         case,
     )
@@ -106,12 +106,12 @@ def _allowed(answer: Answer) -> dict[str, Any]:
     with torch.device("meta"):  # a model without memory, whatever its size
         model = MLP(27, **sizes)
     if model.context_length > LONGEST_CONTEXT:
-        raise NotYet(f"Keep the context to {LONGEST_CONTEXT} letters", case)
+        raise NotYet(f"Use at most {LONGEST_CONTEXT} letters of context", case)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     if parameters > MOST_PARAMETERS:
         raise NotYet(
-            f"The model has {parameters:,} parameters, and {MOST_PARAMETERS:,} are allowed. Most "
-            "are between the context (context_length * embedding_size numbers) and the "
+            f"The model has {parameters:,} parameters; at most {MOST_PARAMETERS:,} are allowed. "
+            "Most of them connect the context, context_length * embedding_size numbers, to the "
             "hidden layer",
             case,
         )
@@ -122,19 +122,19 @@ BEAT = Exercise(
     name="03.beat",
     solved_by=better_settings,
     why=(
-        "A hundred steps of 512 examples are few, so what learns fast wins. The baseline "
-        "spends its parameters on 200 units; a third of them do here, and the rest buys two "
-        "more letters of context and larger embeddings. The direct connections learn what "
-        "pairs of letters say, without waiting for the hidden layer. A higher rate alone gains "
-        "about 0.01. No one change reaches the goal; together they gain between 0.05 and 0.07. "
-        "Your search may have found something else that does."
+        "A hundred steps of 512 examples are few, so a model that learns fast wins. The baseline "
+        "spends its parameters on 200 units. A third of the units is enough here, and the rest "
+        "buys two more letters of context and larger embeddings. The direct connections learn from "
+        "pairs of letters without waiting for the hidden layer. A higher rate alone gains about "
+        "0.01. No single change reaches the goal; together they gain between 0.05 and 0.07. Your "
+        "search may have found another way."
     ),
     hints=(
         "`model = MLP(27, ...)` and `sum(p.numel() for p in model.parameters())` count the "
-        "parameters. Where are those of the baseline, and would fewer units do?",
-        "Let an objective return a bad loss, say 4.0, where a model is too large, and search "
-        "the learning rate, `context_length`, `embedding_size`, `hidden_size` and `direct` "
-        "with `sweep`. A hundred trials take less than a minute.",
+        "parameters. Where does the baseline spend them? Would fewer units do?",
+        "Let an objective return a bad loss, say 4.0, if a model is too large. Search the learning "
+        "rate, `context_length`, `embedding_size`, `hidden_size` and `direct` with `sweep`. A "
+        "hundred trials take less than a minute.",
         "Four or five letters of context, embeddings of about 20 numbers, 65 to 100 units, a "
         "learning rate near 0.03. Try the best few with several seeds before you check.",
     ),

@@ -68,31 +68,31 @@ MISTAKES = (
     Mistake(
         uniform,
         "This is uniform in the value itself. Its logarithm should be uniform: take the logarithms "
-        "of low and high, go along between them, and come back with `exp`",
+        "of low and high, interpolate between them, and apply `exp`",
     ),
-    Mistake(still_logarithms, "These are the logarithms still; `exp` brings them back"),
-    Mistake(still_decimal_logarithms, "These are the logarithms still; take 10 to them"),
+    Mistake(still_logarithms, "These are still logarithms; undo them with `exp`"),
+    Mistake(still_decimal_logarithms, "These are still logarithms; undo them with `10 **`"),
     Mistake(
         two_bases,
-        "Two bases are mixed: `exp` undoes the natural logarithm, and `log10` is undone by `10 **`",
+        "Two bases are mixed: `exp` undoes the natural logarithm, `10 **` undoes `log10`",
     ),
     Mistake(
         two_bases_reversed,
-        "Two bases are mixed: `10 **` undoes `log10`, and the natural logarithm is undone by `exp`",
+        "Two bases are mixed: `10 **` undoes `log10`, `exp` undoes the natural logarithm",
     ),
     Mistake(
         without_low,
-        "A fraction of 1 becomes low * high. What low is multiplied by at the top is high / low",
+        "A fraction of 1 becomes low * high. Multiply low by high / low instead",
     ),
-    Mistake(evenly, "These are evenly spaced whatever `fractions` holds; go as far as each says"),
+    Mistake(evenly, "These are evenly spaced and ignore `fractions`; go as far as each says"),
     Mistake(to_one, "A fraction of 1 becomes 1 whatever `high` is"),
     Mistake(from_one, "A fraction of 0 becomes 1 whatever `low` is"),
-    Mistake(from_the_top, "It goes from high to low; a fraction of 0 becomes low"),
+    Mistake(from_the_top, "This goes from high to low; a fraction of 0 must become low"),
 )
 
 
 def powers_of_ten(answer: Answer) -> None:
-    """that half the way from 1 to 100 is 10"""
+    """that halfway from 1 to 100 is 10"""
     compare(answer, log_uniform, (torch.tensor([0.0, 0.5, 1.0]), 1.0, 100.0), MISTAKES)
 
 
@@ -108,15 +108,15 @@ LOG_UNIFORM = Exercise(
     name="03.log_uniform",
     solved_by=log_uniform,
     why=(
-        "Equal steps of the fraction become equal steps of the logarithm, and so equal *factors* "
-        "of the value: each order of magnitude gets the same part of the draws. The same "
-        "without logarithms is `low * (high / low) ** fractions`."
+        "Equal steps in the fraction become equal steps in the logarithm, and so equal *factors* "
+        "in the value: each order of magnitude gets the same share of the draws. Without "
+        "logarithms, it is `low * (high / low) ** fractions`."
     ),
     hints=(
-        "A fraction of 0.5 must become 10 between 1 and 100. What do the logarithms of 1, 10 and "
-        "100 have in common?",
-        "Go from `math.log(low)` to `math.log(high)` in a straight line, by the fraction.",
-        "`torch.exp(...)` of `math.log(low) + fractions * (math.log(high) - math.log(low))`.",
+        "From 1 to 100, a fraction of 0.5 must become 10. What do you notice about the logarithms "
+        "of 1, 10 and 100?",
+        "The fraction says how far to go from `math.log(low)` to `math.log(high)`.",
+        "Take `torch.exp` of `math.log(low) + fractions * (math.log(high) - math.log(low))`.",
     ),
     checks=(powers_of_ten, learning_rates),
     mistakes=MISTAKES,

@@ -43,7 +43,7 @@ NOISY, CLOSE = [2.31, 2.42, 2.35], [2.28, 2.40, 2.31]
 
 
 def paired_seeds(answer: Answer) -> None:
-    """three seeds in pairs, whose differences are clearer than the losses"""
+    """three paired seeds, whose differences vary less than the losses"""
     compare(answer, decide, (NOISY, CLOSE, True), MISTAKES, tolerance=1e-5)
 
 
@@ -55,7 +55,7 @@ def unrelated_seeds(answer: Answer) -> None:
 
 
 def all_verdicts(answer: Answer) -> None:
-    """that the lower loss is better, and that an interval with 0 in it decides nothing"""
+    """that the setting with the lower loss is better, in either order"""
     good, bad = [2.20, 2.22, 2.21, 2.19], [2.42, 2.40, 2.45, 2.43]
     for arguments in ((good, bad, False), (bad, good, False), (good, bad, True)):
         compare(answer, decide, arguments, MISTAKES, tolerance=1e-5)
@@ -65,23 +65,23 @@ NOISE = Exercise(
     name="03.noise",
     solved_by=decide,
     why=(
-        "What two paired runs share, an easy order of batches, say, is in both losses and "
-        "falls out of their difference. So the differences spread less than the losses, and "
-        "are treated as one list of numbers. Where nothing is shared, the variances of the two "
-        "means add up. The factor comes from Student's t, since the spread is estimated from a "
-        "few seeds: with 2 degrees of freedom it is 4.30, and with the normal distribution's "
-        "1.96 we would see a difference far too often where there is none. An interval that "
-        "holds 0 says *can't tell*; it doesn't say *equal*."
+        "What two paired runs share, such as an easy order of batches, is in both losses and "
+        "cancels in their difference. So the differences vary less than the losses, and we treat "
+        "them as one list of numbers. If the runs share nothing, the variances of the two means "
+        "add up. The factor comes from Student's t, since we estimate the spread from a few seeds. "
+        "With 2 degrees of freedom it is 4.30; with the normal distribution's 1.96 we would far "
+        "too often see a difference where there is none. An interval that contains 0 says *can't "
+        "tell*; it doesn't say *equal*."
     ),
     hints=(
-        "Each of the two cases needs three numbers: the difference of the means, its standard "
-        "error, and the degrees of freedom. The rest is the same.",
-        "Paired: take the differences of the pairs; their standard error is "
-        "`statistics.stdev(differences) / math.sqrt(n)`, with n - 1 degrees of freedom. "
-        "Unpaired: with a and b as variance / n of each list, it is `math.sqrt(a + b)`.",
-        "`half = stats.t.ppf(0.975, freedom) * error`; the interval is the difference of the "
-        "means minus and plus `half`. If low is above 0, the first loses more, so the second "
-        "is better; if high is below 0, the first is.",
+        "Both cases need three numbers: the difference of the means, its standard error, and the "
+        "degrees of freedom. The rest is the same.",
+        "Paired: take the differences of the pairs; the standard error of their mean is "
+        "`statistics.stdev(differences) / math.sqrt(n)`, with n - 1 degrees of freedom. Unpaired: "
+        "with a and b the variance / n of each list, it is `math.sqrt(a + b)`.",
+        "`half = stats.t.ppf(0.975, freedom) * error`; the interval is the difference of the means "
+        "minus and plus `half`. If low is above 0, the first has more loss, so the second is "
+        "better; if high is below 0, the first is.",
     ),
     checks=(paired_seeds, unrelated_seeds, all_verdicts),
     mistakes=MISTAKES,

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercise 03.noise, and what to tell who gives them."""
+"""Wrong answers to exercise 03.noise, with a message for each."""
 
 from __future__ import annotations
 
@@ -133,16 +133,16 @@ def lower_mean_wins(first: list[float], second: list[float], paired: bool) -> In
 
 
 OF_ONE = (
-    "This is the interval of one setting's mean. What is asked is the difference, which is noisy "
-    "from both sides"
+    "This is the interval of one setting's mean. We need that of the difference, which has the "
+    "noise of both settings"
 )
 NORMAL = (
-    "The factor is that of the normal distribution. With so few seeds the standard deviation is an "
-    "estimate itself: take `stats.t.ppf(0.975, freedom)`"
+    "The factor is the normal distribution's. With few seeds the standard deviation is only an "
+    "estimate: use `stats.t.ppf(0.975, freedom)`"
 )
 UNPAIRED = (
-    "It takes the two as unrelated, although they are paired: take the difference of each pair, "
-    "then the mean and standard deviation of these differences"
+    "This treats paired losses as unrelated: take the difference of each pair, then the mean and "
+    "standard deviation of these differences"
 )
 MISTAKES = (
     Mistake(normal, NORMAL),
@@ -150,8 +150,8 @@ MISTAKES = (
     Mistake(twice, NORMAL),
     Mistake(
         population,
-        "The standard deviation is that of a population (divided by n). These are a few draws of "
-        "many: divide by n - 1, as `statistics.stdev` does",
+        "The standard deviation is a population's, divided by n. Your losses are a sample: divide "
+        "by n - 1, as `statistics.stdev` does",
     ),
     Mistake(of_first, OF_ONE),
     Mistake(of_first_around_gap, OF_ONE),
@@ -165,26 +165,26 @@ MISTAKES = (
     ),
     Mistake(
         one_sided,
-        "5% are outside, half of them on each side: the factor is the quantile at 0.975, not 0.95",
+        "5% are outside, half of them on each side: use the quantile at 0.975, not 0.95",
     ),
     Mistake(
         pooled,
-        "The degrees of freedom are n + m - 2, which takes both settings for equally noisy; use "
-        "Welch's formula",
+        "The degrees of freedom are n + m - 2, as if both settings were equally noisy; use Welch's "
+        "formula",
     ),
     Mistake(
         always_paired,
-        "It pairs losses that don't belong together; with `paired=False` each has its own variance",
+        "This pairs unrelated losses; with `paired=False` each list has its own variance",
     ),
-    Mistake(backwards, "It is reversed: first less second"),
-    Mistake(reversed_with_verdict, "It is reversed: first less second"),
+    Mistake(backwards, "This is second minus first; we need first minus second"),
+    Mistake(reversed_with_verdict, "This is second minus first; we need first minus second"),
     Mistake(
         higher_is_better,
-        "The interval is right, the verdict is reversed: these are losses, the lower is better",
+        "The interval is right, but the verdict is reversed: a lower loss is better",
     ),
     Mistake(
         lower_mean_wins,
-        "The interval is right, but the verdict goes by the means alone: where the interval holds "
-        "0, we can't tell",
+        "The interval is right, but the verdict uses the means alone: if the interval contains 0, "
+        "we can't tell",
     ),
 )

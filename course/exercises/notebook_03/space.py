@@ -30,7 +30,7 @@ BASELINE = {"context_length": 3, "embedding_size": 10, "hidden_size": 200}
 BY_HAND = {"context_length": 8, "embedding_size": 24, "hidden_size": 400}
 
 
-# Above these a single trial takes minutes, or more memory than there is.
+# Above these a single trial takes minutes, or more memory than we have.
 LARGEST = {
     "context_length": 32,
     "embedding_size": 512,
@@ -46,7 +46,7 @@ def _space_of(answer: Answer) -> dict[str, Any]:
     space = plain(call(answer))
     if not isinstance(space, dict) or not all(isinstance(entry, dict) for entry in space.values()):
         raise NotYet(
-            'A space is a dict of dicts, say {"hidden_size": {"integer": [50, 400]}}',
+            'A space is a dict of dicts, such as {"hidden_size": {"integer": [50, 400]}}',
             {"got": show(space)},
         )
     return space
@@ -59,14 +59,14 @@ def _entry(space: dict[str, Any], name: str) -> tuple[str, list[Any], dict[str, 
 
 
 def package_reads_it(answer: Answer) -> None:
-    """that the package takes the space, with all six hyperparameters in it"""
+    """that the package accepts the space, with all six hyperparameters in it"""
     from intro_lm.search import hyperparameters
     from intro_lm.search.space import require_space
 
     space = _space_of(answer)
     missing = [name for name in ASKED if name not in space]
     if missing:
-        raise NotYet(f"It has no {', '.join(missing)}", {"got": show(list(space))})
+        raise NotYet(f"The space has no {', '.join(missing)}", {"got": show(list(space))})
     for name, entry in space.items():
         try:
             require_space({name: entry}, hyperparameters())
@@ -81,20 +81,20 @@ def rate_on_a_log_scale(answer: Answer) -> None:
         fraction = min(1.0, max(0.0, (0.01 - bounds[0]) / (bounds[1] - bounds[0])))
         case["fraction of the draws below 0.01"] = f"{fraction:.1%}"
         raise NotYet(
-            "Drawn uniformly, nearly all learning rates are in the highest tenth's order of "
-            "magnitude; a learning rate belongs on a log scale",
+            "Drawn uniformly, nearly all learning rates are in the highest order of magnitude; a "
+            "learning rate belongs on a log scale",
             case,
         )
     if kind == "categorical":
         raise NotYet(
-            "As choices, only these few learning rates are ever tried; give a range on a log scale",
+            "With choices, only these few learning rates are tried; give a range on a log scale",
             case,
         )
     low, high = bounds
     if high / low < 100 * (1 - 1e-9):
         raise NotYet(
-            f"From {low:g} to {high:g} is less than two orders of magnitude (high / low is "
-            f"{high / low:.3g}). The best rate depends on the other hyperparameters, so leave it "
+            f"From {low:g} to {high:g} is less than two orders of magnitude: high / low is "
+            f"{high / low:.3g}. The best rate depends on the other hyperparameters, so leave it "
             "room",
             case,
         )
@@ -104,8 +104,8 @@ def rate_on_a_log_scale(answer: Answer) -> None:
         )
     if high > 1 or low < 1e-6:
         raise NotYet(
-            "The range holds rates with which AdamW diverges at once (above 1) or hardly moves "
-            "(below 0.000001); trials there are wasted",
+            "The range wastes trials: above 1 AdamW diverges at once, below 0.000001 it hardly "
+            "moves",
             case,
         )
 
@@ -116,7 +116,7 @@ def sizes_hold_what_we_know(answer: Answer) -> None:
     for name in BASELINE:
         kind, bounds, case = _entry(space, name)
         if min(bounds) < 1:
-            raise NotYet(f"{name} may be {min(bounds)}; a size is at least 1", case)
+            raise NotYet(f"{name} can be {min(bounds)}; a size is at least 1", case)
         for model, value in (("baseline", BASELINE[name]), ("model by hand", BY_HAND[name])):
             inside = value in bounds if kind == "categorical" else bounds[0] <= value <= bounds[1]
             if not inside:
@@ -135,16 +135,16 @@ def fractions_are_fractions(answer: Answer) -> None:
             raise NotYet(f"{name} goes from {low:g} to {high:g}; keep it between 0 and 1", case)
         if name == "warmup" and high >= 1:
             raise NotYet(
-                "With a warmup of 1 the learning rate rises to the end and never falls; the "
-                "package refuses it, and such trials fail. Stay below 1",
+                "With a warmup of 1 the learning rate never falls; the package refuses it, and "
+                "such trials fail. Stay below 1",
                 case,
             )
         if not (known in bounds if kind == "categorical" else low <= known <= high):
-            raise NotYet(f"{name} = {known}, of a model that we know, is left out", case)
+            raise NotYet(f"The space leaves out {name} = {known}, the value of a known model", case)
 
 
 def nothing_without_sense(answer: Answer) -> None:
-    """that no combination of values in it is nonsense"""
+    """that every combination of its values makes sense"""
     from intro_lm.search import Experiment
 
     space = _space_of(answer)
@@ -159,25 +159,25 @@ def nothing_without_sense(answer: Answer) -> None:
     for name, (_, values, case) in chosen.items():
         if name in LARGEST and max(values) > LARGEST[name]:
             raise NotYet(
-                f"{name} may be {max(values):,}, and such a trial takes minutes or more memory "
-                f"than there is; {LARGEST[name]:,} is the most that can pay here",
+                f"{name} can be {max(values):,}. Such a trial takes minutes, or more memory than "
+                f"we have; use at most {LARGEST[name]:,}",
                 case,
             )
         for value in values:
             try:
                 Experiment().require({name: value})
             except ValueError as error:
-                raise NotYet(f"Nothing can be trained with it: {error}", case) from None
+                raise NotYet(f"This can't be trained: {error}", case) from None
     if "sgd" in chosen.get("optimizer", ("", [], {}))[1]:
         raise NotYet(
-            "Each optimiser has a learning rate of its own, near 2 for gradient descent and near "
-            "0.02 for AdamW. A space can't say 'this range if that optimiser', so half of the "
-            "trials would be nonsense: search one optimiser at a time",
+            "Each optimiser needs its own learning rate, near 2 for gradient descent and near 0.02 "
+            "for AdamW. A space can't say 'this range for that optimiser', so half the trials "
+            "would be nonsense: search one optimiser at a time",
             chosen["optimizer"][2],
         )
     if "constant" in chosen.get("schedule", ("", [], {}))[1]:
         raise NotYet(
-            "A constant schedule has no warmup, so in such trials `warmup` does nothing: search "
+            "A constant schedule has no warmup, so `warmup` does nothing in such trials: search "
             "one schedule at a time",
             chosen["schedule"][2],
         )
@@ -187,19 +187,19 @@ SPACE = Exercise(
     name="03.space",
     solved_by=next_space,
     why=(
-        "A good space is wide where we know little and leaves out what can't work. Values that "
-        "act by their factor go on a log scale: the learning rate, and sizes, where 400 to 410 "
-        "units means less than 20 to 30. Fractions that may be 0 can't be on one. The models that "
-        "we know are inside, so that the search can at least find them again. The budget isn't "
-        "searched, nor is anything that makes another entry meaningless."
+        "A good space is wide where we know little and leaves out what can't work. Values whose "
+        "ratio matters go on a log scale: the learning rate, and sizes, where going from 400 to "
+        "410 units changes less than from 20 to 30. Fractions that can be 0 can't go on one. The "
+        "models that we know are inside, so the search can at least find them again. We don't "
+        "search the budget, or anything that makes another entry meaningless."
     ),
     hints=(
-        "Begin with `wide_space`. Which values of `by_hand_in_01` can it not reach?",
-        "Kinds: `log-uniform` for the learning rate, `integer` or `log-integer` for sizes, "
-        "`uniform` for `weight_decay` and `warmup`. Each takes `[low, high]`.",
+        "Start with `wide_space`. Which values of `by_hand_in_01` are outside?",
+        "Use `log-uniform` for the learning rate, `integer` or `log-integer` for sizes, `uniform` "
+        "for `weight_decay` and `warmup`. Each takes `[low, high]`.",
         '`{"log-uniform": [0.001, 0.1]}` spans two orders of magnitude, '
-        '`{"log-integer": [50, 800]}` holds 200 and 400 units, and `{"uniform": [0.0, 0.5]}` '
-        "is a range for a fraction that stays below 1.",
+        '`{"log-integer": [50, 800]}` includes 200 and 400 units, and `{"uniform": [0.0, 0.5]}` is '
+        "a range for a fraction that stays below 1.",
     ),
     checks=(
         package_reads_it,

@@ -12,6 +12,6 @@ def two_digits(*shape: int, seed: int) -> torch.Tensor:
 
 
 def stacked_weights(gates: int, inputs: int, units: int) -> tuple[torch.Tensor, ...]:
-    """Weights and biases of so many gates, stacked as PyTorch keeps them."""
+    """Weights and biases of the gates, stacked as PyTorch keeps them."""
     shapes = (inputs,), (units,), (), ()
     return tuple(two_digits(gates * units, *shape, seed=n) for n, shape in enumerate(shapes, 1))

@@ -38,7 +38,7 @@ def lstm_step(
 
 
 def _cell(order: str = "ifgo", **changed: bool) -> Answer:
-    """An LSTM step with the stacked weights read in some order, and something changed."""
+    """An LSTM step that reads the stacked weights in this order, with something changed."""
 
     def step(
         x: Tensor,
@@ -73,7 +73,7 @@ def _cut_by_row(
 
 
 _ORDER = (
-    "The gates are read in another order: PyTorch stacks the input gate, the forget gate, the "
+    "The gates are in the wrong order: PyTorch stacks the input gate, the forget gate, the "
     "candidate and the output gate (i, f, g, o)"
 )
 MISTAKES = (
@@ -84,11 +84,11 @@ MISTAKES = (
     Mistake(_cell(swapped=True), "The two states are swapped: return h first, then c"),
     Mistake(
         _cell(keeps_all=True),
-        "The old cell state is kept whole: multiply it by the forget gate before adding",
+        "The whole old cell state is kept: multiply it by the forget gate before adding",
     ),
     Mistake(
         _cell(shows_old=True),
-        "The hidden state shows the old cell state; the output gate opens on the new one",
+        "The hidden state uses the old cell state; the output gate multiplies tanh of the new one",
     ),
     Mistake(
         _cell(without_tanh=True),
@@ -97,18 +97,17 @@ MISTAKES = (
     ),
     Mistake(
         _cell(sigmoid_g=True),
-        "The candidate g goes through a sigmoid like the gates; it isn't a gate, and takes a tanh, "
-        "so that it can also lower the cell state",
+        "The candidate g goes through a sigmoid, but it isn't a gate. A tanh lets it also lower "
+        "the cell state",
     ),
     Mistake(
         _cell(without_h=True),
-        "The gates don't look at the hidden state: `h @ weight_hh.T` is missing",
+        "The gates ignore the hidden state: `h @ weight_hh.T` is missing",
     ),
-    Mistake(_cell(one_bias=True), "One of the two biases is missing; they are added"),
+    Mistake(_cell(one_bias=True), "One of the two biases is missing; add both"),
     Mistake(
         _cut_by_row,
-        "The gates are cut along the wrong dimension: a row is a text, so cut along dimension 1 "
-        "(`chunk(4, dim=1)`)",
+        "The gates are cut along the wrong dimension: each row is a text, so use `chunk(4, dim=1)`",
     ),
 )
 
@@ -120,13 +119,13 @@ def gates_of_one_unit(answer: Answer) -> None:
 
 
 def gates_of_a_batch(answer: Answer) -> None:
-    """a batch of four rows, with three units that read two numbers"""
+    """a batch of four rows, with three units and two inputs"""
     states = two_digits(4, 2, seed=8), two_digits(4, 3, seed=9), two_digits(4, 3, seed=10)
     compare(answer, lstm_step, (*states, *stacked_weights(4, 2, 3)), MISTAKES)
 
 
 def gates_as_in_pytorch(answer: Answer) -> None:
-    """the same states as `torch.nn.LSTMCell`"""
+    """that the states equal those of `torch.nn.LSTMCell`"""
     torch.manual_seed(0)
     cell, x, h, c = torch.nn.LSTMCell(5, 7), *map(torch.randn, ((3, 5), (3, 7), (3, 7)))
     weights = [parameter.detach() for parameter in cell.parameters()]
@@ -137,21 +136,20 @@ GATES = Exercise(
     name="04.gates",
     solved_by=lstm_step,
     why=(
-        "All four linear parts read the same x and h, so one product with the stacked weights "
-        "does the work of four, and large products are what processors are fast at. The order "
-        "i, f, g, o is a convention of PyTorch's; the ONNX format has i, o, f, g, and weights "
-        "that are copied without reordering still run and give nonsense. That is why the last "
-        "check compares with `torch.nn.LSTMCell`. The candidate takes a tanh because it must "
-        "also be able to lower the cell state; the gates take a sigmoid because they say how "
-        "much."
+        "All four linear parts read the same x and h, so one product with the stacked weights does "
+        "the work of four, and processors are fast at large products. The order i, f, g, o is "
+        "PyTorch's convention; the ONNX format has i, o, f, g. Weights that are copied without "
+        "reordering still run, but give nonsense. That is why the last check compares with "
+        "`torch.nn.LSTMCell`. The candidate takes a tanh because it must also be able to lower the "
+        "cell state. The gates take a sigmoid because they say how much to let through."
     ),
     hints=(
-        "Begin with `stacked`, (B, 4H): what both products and both biases add up to, as in a "
-        "step of the simple network.",
-        "`stacked.chunk(4, dim=1)` cuts it into four tensors (B, H), in the order i, f, g, o. "
+        "Start with `stacked`, (B, 4H): the sum of both products and both biases, as in a step of "
+        "the simple network.",
+        "`stacked.chunk(4, dim=1)` cuts it into four (B, H) tensors, in the order i, f, g, o. "
         "Which of them take a sigmoid, and which a tanh?",
-        "With `i, f, g, o` after their sigmoid or tanh: `c = f * c + i * g`, and the hidden "
-        "state is `o * torch.tanh(c)` of that new c. Return the hidden state first.",
+        "After the sigmoid or tanh of `i, f, g, o`: `c = f * c + i * g`, and the hidden state is "
+        "`o * torch.tanh(c)` with the new c. Return the hidden state first.",
     ),
     checks=(
         gates_of_one_unit,

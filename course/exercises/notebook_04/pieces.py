@@ -40,7 +40,7 @@ def read_in_pieces(
 
 
 def _read(layer: nn.Module, x: Tensor, length: int, way: str) -> Tensor:
-    """The hidden states, read in pieces in a wrong way."""
+    """The hidden states, read in pieces with a mistake."""
     state: Any = None
     seen = []
     pieces = x.split(1 if way == "each step" else length, dim=1)
@@ -75,42 +75,40 @@ def _reading(way: str, message: str) -> Mistake:
 MISTAKES = (
     _reading(
         "no tuple",
-        "An LSTM's state is the tuple (h, c), which can't be detached as a whole; detach its parts",
+        "An LSTM's state is the tuple (h, c), which has no `detach`; detach its parts",
     ),
     _reading(
         "reset",
-        "Every piece is read from zeros. Give the state that the last piece left to the layer, "
-        "`layer(piece, state)`: only the gradient is cut, the memory goes on",
+        "Every piece starts from zeros. Pass on the state, `layer(piece, state)`: cut only the "
+        "gradient, keep the memory",
     ),
-    _reading(
-        "no last", "The last piece is missing; it may be shorter than the others and is read too"
-    ),
+    _reading("no last", "The last piece is missing; read it too, even if it is shorter"),
     _reading(
         "only h passed",
-        "The cell state is lost between the pieces: an LSTM's state is h and c, and both go on",
+        "The cell state is lost between the pieces: pass on both h and c",
     ),
 )
 GRADIENTS = (
     _reading(
         "kept",
         "The state carries its graph into the next piece, so the gradient runs back to the "
-        "beginning of the text. Detach it when a piece has been read",
+        "beginning of the text. Detach it after each piece",
     ),
     _reading(
         "only h",
-        "Only h is detached. The gradient goes on along the cell state c, the very way that it "
-        "lasts longest; detach both",
+        "Only h is detached. The gradient still flows through the cell state c, where it lasts "
+        "longest; detach both",
     ),
-    _reading("only c", "Only c is detached, and the gradient goes on through h; detach both"),
+    _reading("only c", "Only c is detached. The gradient still flows through h; detach both"),
     _reading(
         "each step",
-        "The gradient is cut at every step, so the layer can't learn to remember even inside a "
-        "piece. Detach the state between the pieces only",
+        "The gradient is cut at every step, so the layer can't learn to remember even within a "
+        "piece. Detach the state only between pieces",
     ),
 )
 CUT_OFF = (
-    "No gradient comes back from the hidden states. They belong to the piece and keep their graph, "
-    "as x does; it is the state handed to the *next* piece that is detached"
+    "No gradient comes back from the hidden states. They and x keep their graph; detach only the "
+    "state that you pass to the *next* piece"
 )
 
 
@@ -120,7 +118,7 @@ def _layer(kind: Any) -> Any:
 
 
 def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
-    """The last hidden state's gradient with respect to each step of the text."""
+    """Demand the right gradient of the last hidden state at each step of the text."""
 
     def gradient(read: Answer) -> list[float]:
         sizes.clear()
@@ -136,28 +134,28 @@ def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
     def alike(one: list[float], other: list[float]) -> bool:
         return all(abs(a - b) < 1e-3 for a, b in zip(one, other, strict=True))
 
-    sizes: list[int] = []  # of what the layer is given
+    sizes: list[int] = []  # steps per call of the layer
     layer.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[1]))
     inputs = f"an nn.{type(layer).__name__}, a text of 6 steps, length = {length}"
     expected, got = gradient(read_in_pieces), gradient(answer)
     if max(sizes) > length:
         raise NotYet(
-            f"The layer is given {max(sizes)} steps at once. Cut the text into pieces of `length` "
-            "steps, along dimension 1: `x.split(length, dim=1)`",
+            f"The layer gets {max(sizes)} steps at once. Cut the text into pieces of `length` "
+            "steps: `x.split(length, dim=1)`",
             {"inputs": inputs},
         )
     if alike(got, expected):
         return
-    message = "The gradient does not end where the last piece begins"
+    message = "The gradient doesn't end where the last piece begins"
     for mistake in GRADIENTS:
         if alike(got, gradient(mistake.answer)):
             message = mistake.message
             break
     raise NotYet(
-        f"The hidden states are right, their gradients are not. {message}",
+        f"The hidden states are right, but their gradients aren't. {message}",
         {
             "inputs": inputs,
-            "asked for": "the gradient of the last hidden state; its norm at each step of the text",
+            "compared": "the norm of the last hidden state's gradient at each step of the text",
             "expected": show(expected),
             "got": show(got),
         },
@@ -165,7 +163,7 @@ def _demand_gradient(answer: Answer, layer: Any, length: int) -> None:
 
 
 def pieces_of_an_rnn(answer: Answer) -> None:
-    """that an RNN which reads 5 steps in pieces of 2 gives what it gives in one go"""
+    """that an RNN gives the same for 5 steps in pieces of 2 as in one go"""
     compare(
         answer, read_in_pieces, (_layer(torch.nn.RNN), two_digits(1, 5, 2, seed=5), 2), MISTAKES
     )
@@ -177,14 +175,14 @@ def gradient_of_an_rnn(answer: Answer) -> None:
 
 
 def pieces_of_an_lstm(answer: Answer) -> None:
-    """the same hidden states for an LSTM, whose state is a tuple"""
+    """that an LSTM, whose state is a tuple, gives the same in pieces as in one go"""
     compare(
         answer, read_in_pieces, (_layer(torch.nn.LSTM), two_digits(2, 5, 2, seed=5), 2), MISTAKES
     )
 
 
 def gradient_of_an_lstm(answer: Answer) -> None:
-    """that an LSTM's gradient is cut on both ways, along h and along c"""
+    """that an LSTM's gradient is cut in both h and c"""
     _demand_gradient(answer, _layer(torch.nn.LSTM), 3)
 
 
@@ -192,22 +190,20 @@ PIECES = Exercise(
     name="04.pieces",
     solved_by=read_in_pieces,
     why=(
-        "`detach` gives a tensor with the same numbers and no past: the next piece starts "
-        "from what was remembered, and its gradient ends there. Without it `backward` would "
-        "run through all pieces before, which takes more time and memory with each, and in a "
-        "training loop fails at the second step, because the graph of the first is gone. An "
-        "LSTM's state is two tensors, and a graph left on either is enough to keep the way "
-        "open. The hidden states of the piece keep theirs; from them the piece's loss is "
-        "learned."
+        "`detach` gives a tensor with the same numbers and no past: the next piece starts from the "
+        "memory, and its gradient ends there. Without it `backward` would run through all earlier "
+        "pieces. That takes more time and memory with each piece, and in a training loop it fails "
+        "at the second step, because the graph of the first is gone. An LSTM's state is two "
+        "tensors, and the gradient passes if either keeps its graph. The hidden states keep "
+        "theirs, because the piece's loss needs it."
     ),
     hints=(
-        "`x.split(length, dim=1)` gives the pieces, the shorter last one too. What must the "
-        "layer be given for each, besides the piece?",
-        "`hidden, state = layer(piece, state)`, with `state = None` before the first. The "
-        "hidden states go into a list as they are; the state is what is handed on.",
-        "A tensor's `detach()` does it for the `nn.RNN`. Where `isinstance(state, tuple)`, "
-        "make a new tuple of `h.detach()` and `c.detach()`. At the end, `torch.cat(..., "
-        "dim=1)`.",
+        "`x.split(length, dim=1)` gives the pieces, including a shorter last one. What does the "
+        "layer need besides the piece?",
+        "`hidden, state = layer(piece, state)`, with `state = None` before the first. Put the "
+        "hidden states into a list as they are; pass on the state.",
+        "For an `nn.RNN`, `state.detach()` is enough. If `isinstance(state, tuple)`, make a new "
+        "tuple of `h.detach()` and `c.detach()`. At the end, `torch.cat(..., dim=1)`.",
     ),
     checks=(
         pieces_of_an_rnn,

@@ -8,8 +8,8 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-# What loading data and an optimizer's first step import would take each child of a check a second;
-# imported here, the kernel has it.
+# Loading data and an optimiser's first step need these. Imported here, in the kernel, they don't
+# cost each child process of a check a second.
 import datasets  # noqa: F401
 import torch
 import torch._dynamo
@@ -47,7 +47,7 @@ def _reference() -> tuple[data.Vocabulary, list[str], list[str]]:
 
 
 class _Deadline:
-    """Stops a training that takes too much processor time, and says how far it came."""
+    """Stops a training that takes too much processor time, and says how far it got."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.end = steps, time.thread_time() + SECONDS
@@ -58,15 +58,15 @@ class _Deadline:
     def log(self, step: int, _: dict[str, float]) -> None:
         if time.thread_time() > self.end and step < self.steps:
             raise NotYet(
-                f"After {SECONDS:.0f} seconds it had done {step} of {self.steps} steps. A check "
-                "has little time: take a smaller network, or fewer and larger batches"
+                f"After {SECONDS:.0f} seconds only {step} of {self.steps} steps were done. A check "
+                "has little time: use a smaller network, or fewer and larger batches"
             )
 
 
 def _read_recipe(answer: Answer) -> dict[str, Any]:
     given = plain(call(answer))
     if not isinstance(given, dict):
-        raise NotYet(f"It returned {show(given)}, and a dict is expected")
+        raise NotYet(f"It returned {show(given)} instead of a dict")
     inputs = {"recipe": show(given)}
     for name in ("rows", "length"):
         if type(given.get(name)) is not int or given[name] < 1:
@@ -74,27 +74,27 @@ def _read_recipe(answer: Answer) -> dict[str, Any]:
     for name in given.keys() - {"rows", "length"} - OF_MODEL - OF_SETTINGS:
         if name in FIXED:
             raise NotYet(
-                f"`{name}` can't be chosen here: rows and length say how many steps "
-                f"{BUDGET:,} characters last, and the rest is the same for everyone",
+                f"`{name}` can't be chosen here: rows and length set the number of steps in "
+                f"{BUDGET:,} characters, and the rest is the same for everyone",
                 inputs,
             )
         raise NotYet(
-            f"`{name}` isn't an argument of `RecurrentLM` or `TrainingSettings`; there are "
+            f"`{name}` isn't an argument of `RecurrentLM` or `TrainingSettings`; choose from "
             f"{', '.join(sorted(OF_MODEL | OF_SETTINGS))}",
             inputs,
         )
     if given["rows"] * given["length"] > BUDGET:
-        raise NotYet(f"One batch of that size is more than {BUDGET:,} characters", inputs)
+        raise NotYet(f"One batch has more than {BUDGET:,} characters", inputs)
     return given
 
 
 def recipe_is_whole(answer: Answer) -> None:
-    """that the recipe holds rows, length, and known arguments only"""
+    """that the recipe has rows, length and only known arguments"""
     _read_recipe(answer)
 
 
 def recipe_reaches_the_goal(answer: Answer) -> None:
-    """the loss on the held-out text after a training of 51,200 characters, below 2.25"""
+    """that the held-out loss is below 2.25 after training on 51,200 characters"""
     given = _read_recipe(answer)
     rows, length = given["rows"], given["length"]
     steps = BUDGET // (rows * length)
@@ -137,12 +137,9 @@ def _advice(steps: int, rate: float, score: float) -> str:
     if rate >= 0.1:
         return "The rate is high for an LSTM; try a lower one, and clip the gradients"
     if rate < 0.008:
-        return f"With a rate of {rate:g} little is learned in {steps} steps; try a higher one"
+        return f"At a rate of {rate:g} it learns little in {steps} steps; try a higher one"
     if steps < 150:
-        return (
-            f"That is {steps} steps only. The same text in fewer rows or shorter pieces makes "
-            "more steps of it"
-        )
+        return f"That is only {steps} steps. Fewer rows or shorter pieces give more steps"
     return "The number of steps is fine; try other rates, sizes and cells, one at a time"
 
 
@@ -150,22 +147,21 @@ RECIPE = Exercise(
     name="04.recipe",
     solved_by=recipe,
     why=(
-        "With 32 rows of 64 characters the text lasts for 25 steps, and no rate makes much of "
-        "25 steps. In 8 rows of 32 it lasts for 200. Each gradient is then noisier, being the "
-        "mean of fewer characters, and reaches back 32 characters at most; so early in a "
-        "training that costs less than the additional steps bring. The rate, 0.04, is higher "
-        "than the notebook's, and clipping makes it safe. This recipe ends near 2.01. It was "
-        "found by looking at the held-out text about thirty times, so that number is a little "
-        "flattered; and for a long training, where the last hundredths count, it would be a "
-        "poor one."
+        "With 32 rows of 64 characters the text lasts for 25 steps, and no rate achieves much in "
+        "25 steps. In 8 rows of 32 it lasts for 200. Each gradient is then a mean over fewer "
+        "characters, so it is noisier, and it reaches back 32 characters at most. Early in "
+        "training that costs less than the extra steps gain. The rate, 0.04, is higher than the "
+        "notebook's, and clipping makes it safe. This recipe ends near 2.01. We found it by "
+        "looking at the held-out text about thirty times, so that number is a little too good. In "
+        "a long training run, where the last hundredths count, it would be a poor recipe."
     ),
     hints=(
-        "Look at the number of steps in what the check says. What would you change so that "
-        "the same text makes more of them?",
-        "Keep rows × length near 256 or 512, then try rates from 0.01 to 0.06, doubling. "
-        "Change one thing at a time, and write down what each gave.",
-        "An LSTM of 128 units, 8 rows, a length of 32, `clip_norm` 1: with a rate of 0.02 it "
-        "ends at 2.15. Go on from there with the rate.",
+        "Look at the number of steps in the check's message. How can the same text give more of "
+        "them?",
+        "Keep rows × length near 256 or 512, then try rates from 0.01 to 0.06, doubling. Change "
+        "one thing at a time, and write down each result.",
+        "An LSTM of 128 units, 8 rows, a length of 32, `clip_norm` 1: with a rate of 0.02 it ends "
+        "at 2.15. Change the rate from there.",
     ),
     checks=(recipe_is_whole, recipe_reaches_the_goal),
 )

@@ -55,20 +55,17 @@ def _step(**changed: bool) -> Answer:
 
 
 MISTAKES = (
-    Mistake(
-        _step(without_tanh=True), "The tanh is missing, which keeps each unit between -1 and 1"
-    ),
-    Mistake(_step(sigmoid=True), "This is squashed by a sigmoid; the cell uses tanh"),
+    Mistake(_step(without_tanh=True), "The tanh is missing; it keeps each unit between -1 and 1"),
+    Mistake(_step(sigmoid=True), "This applies a sigmoid; the cell uses tanh"),
     Mistake(
         _step(not_transposed=True),
-        "The matrices are used as they are; PyTorch keeps a row for each unit, so they must be "
-        "transposed (`x @ weight_ih.T`)",
+        "Transpose the matrices, `x @ weight_ih.T`: PyTorch keeps a row for each unit",
     ),
     Mistake(
         _step(without_state=True),
-        "The state before has no part in it: `h @ weight_hh.T` is missing",
+        "The previous state is ignored: `h @ weight_hh.T` is missing",
     ),
-    Mistake(_step(one_bias=True), "One of the two biases is missing; they are added"),
+    Mistake(_step(one_bias=True), "One of the two biases is missing; add both"),
     Mistake(_step(no_bias=True), "The biases are missing"),
     Mistake(
         _step(weights_swapped=True),
@@ -76,13 +73,13 @@ MISTAKES = (
     ),
     Mistake(
         _step(tanh_of_parts=True),
-        "tanh is taken of each part; add the parts first, then take one tanh",
+        "This takes a tanh of each part; add the parts first, then take one tanh",
     ),
 )
 
 
 def step_of_two_units(answer: Answer) -> None:
-    """one step of two units that read two numbers"""
+    """one step of two units with two inputs"""
     compare(
         answer,
         rnn_step,
@@ -92,7 +89,7 @@ def step_of_two_units(answer: Answer) -> None:
 
 
 def step_of_a_batch(answer: Answer) -> None:
-    """a batch of three, with more units than numbers that are read"""
+    """a batch of three, with more units than inputs"""
     arguments = (two_digits(3, 2, seed=8), two_digits(3, 4, seed=9), *stacked_weights(1, 2, 4))
     compare(answer, rnn_step, arguments, MISTAKES)
 
@@ -101,18 +98,16 @@ STEP = Exercise(
     name="04.step",
     solved_by=rnn_step,
     why=(
-        "A row of `weight_ih` holds the weights of one unit, so `x @ weight_ih.T` is one "
-        "number for each row of the batch and each unit. The two biases are of no use to the "
-        "network, one would do; PyTorch has both because cuDNN, the library that it calls on "
-        "graphics cards, has. The tanh comes last, over the sum, so that the next state "
-        "depends on letter and memory together. There is no loop in this: a text is this "
-        "line, once a letter."
+        "A row of `weight_ih` holds the weights of one unit, so `x @ weight_ih.T` has one number "
+        "for each row of the batch and each unit. One bias would be enough; PyTorch has two "
+        "because cuDNN, the library that it calls on graphics cards, has two. The tanh comes last, "
+        "on the sum, so the next state depends on letter and memory together. There is no loop "
+        "here: to read a text, run this line once per letter."
     ),
     hints=(
         "Write the formula $h_t = \\tanh(x_t W_x + h_{t-1} W_h + b)$ with the names of the "
-        "arguments. Which shape has each product?",
-        "`x` is (B, E) and `weight_ih` (H, E). What must be done to the matrix so that the "
-        "product is (B, H)?",
+        "arguments. What shape does each product have?",
+        "`x` is (B, E) and `weight_ih` is (H, E). How do you make a product of shape (B, H)?",
         "`x @ weight_ih.T + bias_ih` is the letter's part, (B, H). The state's part looks the "
         "same. Add them, and take `torch.tanh` of the sum.",
     ),

@@ -30,7 +30,7 @@ def draw(logits: torch.Tensor, temperature: float, generator: torch.Generator) -
 
 
 def _drawing(probabilities: Callable[[Tensor, float], Tensor]) -> Answer:
-    """What draws from other probabilities of the logits and the temperature."""
+    """An answer that draws from these probabilities."""
 
     def answer(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         if temperature == 0:
@@ -66,13 +66,13 @@ MISTAKES = (
     ),
     Mistake(
         _drawing(lambda logits, temperature: logits.softmax(1)),
-        "The temperature has no effect. Divide the logits by it *before* the softmax; "
-        "probabilities that are all divided by the same number stand to each other as before",
+        "The temperature has no effect. Divide the logits by it *before* the softmax; dividing all "
+        "probabilities by the same number keeps their ratios",
     ),
     Mistake(
         _likeliest,
-        "This always takes the likeliest token; draw from the probabilities "
-        "(`torch.multinomial`) unless the temperature is 0",
+        "This always takes the likeliest token; draw from the probabilities with "
+        "`torch.multinomial` unless the temperature is 0",
     ),
     Mistake(
         _drawing(lambda logits, temperature: (logits / temperature).softmax(1).softmax(1)),
@@ -85,17 +85,17 @@ MISTAKES = (
     ),
     Mistake(
         _drawing(_one_largest),
-        "One largest logit is taken off all rows. A row that is far below it becomes all zeros "
-        "after `exp`: take off each row its own",
+        "The same largest logit is subtracted from all rows. A row far below it is all zeros after "
+        "`exp`: subtract each row's own largest",
     ),
     Mistake(
         _drawing(_unmoved),
-        "`exp` of a large logit is inf, and inf/inf is nan. `softmax` takes the row's largest off "
+        "`exp` of a large logit is inf, and inf/inf is nan. `softmax` subtracts the row's largest "
         "first",
     ),
     Mistake(
         _seeded,
-        "The generator is seeded again at each call, so each draws the same: use it as it comes",
+        "The generator is reseeded at each call, so each draws the same: use it as it is",
     ),
 )
 
@@ -105,7 +105,7 @@ THREE = torch.tensor([0.6, 0.3, 0.1]).log()
 
 
 def draw_what_is_certain(answer: Answer) -> None:
-    """one token for each of two rows, where only one can be drawn"""
+    """two rows, each with only one token that can be drawn"""
     never = float("-inf")
     logits = torch.tensor([[never, 0.0, never], [0.0, never, never]])
     compare(answer, draw, (logits, 1.0, torch.Generator().manual_seed(0)), MISTAKES)
@@ -115,12 +115,12 @@ def _demand_fractions(answer: Answer, temperature: float) -> None:
     logits = THREE.expand(DRAWS, 3).clone()
     got = call(answer, logits, temperature, torch.Generator().manual_seed(0))
     if not isinstance(got, torch.Tensor) or got.shape != (DRAWS,):
-        raise NotYet(f"It gives {show(got)} for {DRAWS} rows, and a token for each is expected")
+        raise NotYet(f"It returned {show(got)} for {DRAWS} rows instead of one token per row")
     expected = (THREE / temperature).softmax(0)
     fractions = _fractions(got)
     if (fractions - expected).abs().max() < 0.035:
         return
-    message = "The tokens are not drawn with the probabilities that the temperature gives"
+    message = "The tokens are not drawn with the right probabilities for this temperature"
     for mistake in MISTAKES:
         wrong = mistake.answer(logits, temperature, torch.Generator().manual_seed(0))
         if (fractions - _fractions(wrong)).abs().max() < 0.035:
@@ -144,7 +144,7 @@ def draw_at_half(answer: Answer) -> None:
 
 
 def draw_at_two(answer: Answer) -> None:
-    """the same at temperature 2"""
+    """how often each token is drawn at temperature 2"""
     _demand_fractions(answer, 2.0)
 
 
@@ -158,12 +158,12 @@ def draw_at_zero(answer: Answer) -> None:
 
 
 def draw_with_the_generator(answer: Answer) -> None:
-    """that the same generator draws the same tokens"""
+    """that the same seed draws the same tokens"""
     logits = THREE.expand(20, 3).clone()
     one, other = (call(answer, logits, 1.0, torch.Generator().manual_seed(4)) for _ in range(2))
     if show(one) != show(other):
         raise NotYet(
-            "Twice the same seed, and other tokens: draw with `generator=generator`",
+            "The same seed gives other tokens: draw with `generator=generator`",
             {"first": show(one), "second": show(other)},
         )
     generator = torch.Generator().manual_seed(4)
@@ -176,21 +176,20 @@ TEMPERATURE = Exercise(
     name="04.temperature",
     solved_by=draw,
     why=(
-        "Dividing the logits by the temperature raises each probability to the power of one "
-        "over the temperature, and makes them sum to 1 again: at 0.5, probabilities of 0.6 "
-        "and 0.3 become as 0.36 to 0.09. Dividing the probabilities themselves changes "
-        "nothing, since they are made to sum to 1 afterwards. As the temperature goes to 0, "
-        "the likeliest token takes all; at 0 itself the division is impossible, so that case "
-        "is written out. `softmax` takes the largest logit off first, so large ones don't "
-        "overflow."
+        "Dividing the logits by the temperature raises each probability to the power of one over "
+        "the temperature, and the softmax makes them sum to 1 again: at 0.5, probabilities of 0.6 "
+        "and 0.3 get the ratio 0.36 to 0.09. Dividing the probabilities themselves changes "
+        "nothing, since they are normalised afterwards. As the temperature goes to 0, the "
+        "likeliest token takes all. At 0 itself we can't divide, so that is a separate case. "
+        "`softmax` subtracts the largest logit first, so large ones don't overflow."
     ),
     hints=(
-        "Three things in a row: logits at the temperature, probabilities, tokens. To which of "
-        "them does the temperature belong? And what can't be divided by 0?",
-        "`torch.multinomial(probabilities, 1, generator=generator)` draws one token for each "
-        "row, as a tensor (B, 1).",
-        "At temperature 0 return `logits.argmax(dim=1)`. Otherwise `(logits / "
-        "temperature).softmax(dim=1)` are the probabilities; draw, then `squeeze(1)`.",
+        "There are three steps: logits, probabilities, tokens. Where does the temperature belong? "
+        "And what can't you divide by 0?",
+        "`torch.multinomial(probabilities, 1, generator=generator)` draws one token for each row, "
+        "as a (B, 1) tensor.",
+        "At temperature 0 return `logits.argmax(dim=1)`. Otherwise "
+        "`(logits / temperature).softmax(dim=1)` gives the probabilities; draw, then `squeeze(1)`.",
     ),
     checks=(
         draw_what_is_certain,

@@ -1,4 +1,4 @@
-"""Exercise 05.few: learn from few labels and many names without."""
+"""Exercise 05.few: learn from few labels and many unlabelled names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def classify(
 
 
 GOAL = 0.40
-# Loaded here, in the kernel, so that it takes nothing of the checks' four seconds.
+# Loaded here, in the kernel, so that it costs none of the checks' four seconds.
 CORPUS = data.load("name-origins")
 CLASSES = len(data.class_names(CORPUS["train"]))
 NAMES, LABELS = CORPUS["train"]["text"][:], CORPUS["train"]["label"][:]
@@ -51,7 +51,7 @@ ASKED, TRUTH = CORPUS["validation"]["text"][:], torch.tensor(CORPUS["validation"
 
 
 def _draw(number: int, per_class: int = 10) -> tuple[list[str], list[int]]:
-    """Labelled names, so many of each class; another number draws others."""
+    """Labelled names, `per_class` of each class; another number draws others."""
     of_class: list[list[int]] = [[] for _ in range(CLASSES)]
     for row, label in enumerate(LABELS):
         of_class[label].append(row)
@@ -60,19 +60,19 @@ def _draw(number: int, per_class: int = 10) -> tuple[list[str], list[int]]:
 
 
 def _scores(answer: Answer, *arguments: list[str] | list[int]) -> torch.Tensor:
-    """What the answer gives, if it is a row of scores for each name asked for."""
+    """What the answer returns, if it has a row of scores for each name."""
     *_, asked = arguments
     got = plain(call(answer, *arguments, CLASSES))
     got = torch.as_tensor(got) if isinstance(got, list | np.ndarray) else got
     case = {"asked": show(asked), "classes": str(CLASSES), "got": show(got)}
     if not isinstance(got, torch.Tensor) or got.shape != (len(asked), CLASSES):
         raise NotYet(
-            f"A row for each name asked for, with a score for each class, is expected: a tensor of "
-            f"shape ({len(asked)}, {CLASSES})",
+            "Return a row for each name in `asked`, with a score for each class: a tensor of shape "
+            f"({len(asked)}, {CLASSES})",
             case,
         )
     if not bool(torch.isfinite(got.double()).all()):
-        raise NotYet("Some of the scores are not finite; was the logarithm of 0 taken?", case)
+        raise NotYet("Some scores are not finite; did you take the logarithm of 0?", case)
     return got
 
 
@@ -82,14 +82,14 @@ def _recall(scores: torch.Tensor, truth: torch.Tensor) -> float:
 
 
 def three_names(answer: Answer) -> None:
-    """the shape of what it returns, for three names"""
+    """the shape of the result for three names"""
     _scores(answer, *_draw(2), NAMES[:50], ["anna", "kowalska", "o"])
 
 
 def goal_with_ten_labels(answer: Answer) -> None:
-    """a macro recall of 0.40 or more on the validation names, a mean over two draws of labels"""
+    """a macro recall of at least 0.40 on the validation names, averaged over two draws of labels"""
     found = []
-    for shift in (0, 1):  # in the second draw the classes are numbered otherwise
+    for shift in (0, 1):  # in the second draw the classes have other numbers
         texts, labels = _draw(shift)
         renumbered = [(label + shift) % CLASSES for label in labels]
         scores = _scores(answer, texts, renumbered, NAMES[:8_000], ASKED)
@@ -105,48 +105,48 @@ def goal_with_ten_labels(answer: Answer) -> None:
 def _why_short(answer: Answer, found: list[float]) -> str:
     if found[0] - found[1] > 0.2:
         return (
-            "It does well only while the classes have the numbers that they have in the notebook. "
-            "Does it learn from labels other than those it is given?"
+            "It does well only with the notebook's numbering of the classes. Does it learn from "
+            "labels other than those it is given?"
         )
     if max(found) < 1.5 / CLASSES:
         return (
-            "That is chance. Are the rows in the order of `asked`, and is the largest score the "
-            "answer?"
+            "That is no better than chance. Are the rows in the order of `asked`, and is the "
+            "largest score the answer?"
         )
     texts, labels = _draw(0)
     few = (_scores(answer, texts, labels, NAMES[n : n + 400], ASKED[:200]) for n in (400, 800))
     if torch.equal(*few):
         return (
-            "It learns from the labelled names alone: with other names as `unlabelled` it gives "
-            "the same. Ten names of a class show few of its pieces; the rest must come from there"
+            "It learns from the labelled names alone: other names in `unlabelled` change nothing. "
+            "Ten names of a class show few of its pieces; the rest must come from `unlabelled`"
         )
-    return "It uses the unlabelled names, and does not reach the goal yet"
+    return "It uses the unlabelled names, but does not reach the goal yet"
 
 
 FEW = Exercise(
     name="05.few",
     solved_by=classify,
     why=(
-        "A naive Bayes model counts how many names of each class hold a piece; the logarithms "
-        "of the fractions, summed over a name's pieces, are its scores. Ten names of a class hold "
-        "few of its pieces. So the model guesses the classes of all names without labels, and "
-        "counts again, each of these names in every class by its probability. Pieces that keep "
-        "company with known ones get a class that way. This is expectation maximisation with "
-        "naive Bayes (Nigam et al. 2000). The labelled names count in every round as what they "
-        "are, and hold the guesses to the classes. The `0.3` keeps a piece that was never "
-        "counted in a class possible there. So a lead of a pretrained network can come from "
-        "the texts without labels that it alone was given: a fair opponent gets them too."
+        "A naive Bayes model counts how many names of each class contain a piece. The logarithms "
+        "of the fractions, summed over a name's pieces, are its scores. Ten names of a class "
+        "contain few of its pieces. So the model guesses the classes of all unlabelled names and "
+        "counts again, with each of them in every class, weighted by its probability. Pieces that "
+        "occur with known ones get a class that way. This is expectation maximisation with naive "
+        "Bayes (Nigam et al. 2000). The labelled names keep their labels in every round, which "
+        "ties the guesses to the classes. The `0.3` keeps a piece possible in a class where it was "
+        "never counted. So a pretrained network's lead can come from unlabelled texts that only it "
+        "was given: a fair opponent gets them too."
     ),
     hints=(
-        "What did the pretrained network have that the counted pieces had not? Both saw the "
-        "same labels. Find a use for `unlabelled` in a counting model too.",
-        "Begin with a model that is cheap to fit again, naive Bayes: count in how many names "
-        "of each class a piece occurs, add something small, take the logarithms of the fractions, "
-        "and sum them over the pieces of a name. `TfidfVectorizer` with `binary=True, "
-        "use_idf=False, norm=None` gives the pieces; the counts are a matrix product.",
-        "Let it guess the classes of the unlabelled names, as probabilities (a softmax of the "
-        "scores). Add these names to the counts of the labelled ones, each in every class by "
-        "its probability, fit again, and repeat some five times.",
+        "What did the pretrained network have that the counted pieces didn't? Both saw the same "
+        "labels. Find a use for `unlabelled` in a counting model too.",
+        "Start with naive Bayes, which is cheap to fit again: count in how many names of each "
+        "class a piece occurs, add a small number, take the logarithms of the fractions, and sum "
+        "them over the pieces of a name. With `binary=True, use_idf=False, norm=None`, "
+        "`TfidfVectorizer` gives the pieces; the counts are a matrix product.",
+        "Let it guess the classes of the unlabelled names, as probabilities: a softmax of the "
+        "scores. Add these names to the counts of the labelled ones, in every class, weighted by "
+        "its probability. Fit again, and repeat about five times.",
     ),
     checks=(three_names, goal_with_ten_labels),
 )

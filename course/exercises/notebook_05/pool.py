@@ -77,7 +77,7 @@ def _with(
     divisor: torch.Tensor | int | None = None,
     filler: float | None = None,
 ) -> torch.Tensor:
-    """The right result, except for what the sum is divided by or what replaces the padding."""
+    """The right result, except for the sum's divisor or the value in the padding."""
     real = _ends(hidden, lengths, k)
     mean, largest = _pooled(hidden, real).chunk(2, dim=1)
     if divisor is not None:
@@ -121,50 +121,50 @@ def _maximum_first(hidden: torch.Tensor, lengths: torch.Tensor, k: int) -> torch
     return torch.cat([largest, mean], dim=1)
 
 
-_FAR = "It is one step too far: the last real state has index `lengths - 1`"
+_FAR = "This goes one step too far: the last real state has index `lengths - 1`"
 _EMPTY = (
-    "The text without a state gives NaN or minus infinity: a mean of nothing is 0/0, and the "
-    "largest of nothing is minus infinity. Such a row should be zeros"
+    "The empty text gives NaN or minus infinity: its mean is 0/0, and its maximum is minus "
+    "infinity. Such a row should be zeros"
 )
 _ZEROS = (
-    "Zeros of the padding win the maximum where all real states are negative. Put minus infinity "
-    "where nothing counts (`masked_fill`), not 0"
+    "Zeros in the padding win the maximum where all real states are negative. Fill what doesn't "
+    "count with minus infinity (`masked_fill`), not with 0"
 )
 MISTAKES = (
     Mistake(
         _last_columns,
-        "These are the last `k` columns, padding and all; a short text ends earlier. What comes "
-        "after its end must not count",
+        "These are the last `k` columns, padding included; a short text ends earlier. Nothing "
+        "after its end may count",
     ),
     Mistake(
         _real_among_last_columns,
-        "Padding is masked, but the last `k` *columns* are taken: a short text ends earlier, and "
-        "its last `k` states end at its own length",
+        "Padding is masked, but you take the last `k` *columns*: a short text's last `k` states "
+        "end at its own length",
     ),
     Mistake(
         _padding_after_the_end,
         "The padding after the end is pooled too: a state counts if its index is below the length "
-        "*and* not below the length less `k`",
+        "*and* at least the length minus `k`",
     ),
     Mistake(_one_too_far, _FAR),
     Mistake(_one_too_far_inside, _FAR),
-    Mistake(_first_states, "These are the first `k` states; the last `k` real ones are asked for"),
+    Mistake(_first_states, "These are the first `k` states; take the last `k` real ones"),
     Mistake(_all_states, "All real states are pooled; take the last `k` of them"),
     Mistake(
         _divided_by_k,
-        "The sum is divided by `k` where the text has fewer states; divide by how many were taken",
+        "The sum is divided by `k` even if the text has fewer states; divide by how many you took",
     ),
     Mistake(
         _divided_by_length,
         "The sum of the last states is divided by the length of the whole text; divide by how many "
-        "were taken",
+        "you took",
     ),
     Mistake(_largest_with_zeros, _ZEROS),
-    Mistake(_first_length, "The length of the first text is taken for all of them"),
+    Mistake(_first_length, "The length of the first text is used for all of them"),
     Mistake(_empty_is_infinite, _EMPTY),
     Mistake(_empty_is_nothing, _EMPTY),
-    Mistake(_filled_low, "States may be lower than what you fill the padding with; take -inf"),
-    Mistake(_maximum_first, "The maximum comes first; the mean is asked for first"),
+    Mistake(_filled_low, "States can be lower than your filler for the padding; use -inf"),
+    Mistake(_maximum_first, "The maximum comes first; the mean should"),
 )
 
 
@@ -190,7 +190,7 @@ def pooling_with_padding(answer: Answer) -> None:
 
 
 def pooling_negative_states(answer: Answer) -> None:
-    """states that are all negative, so that no zero may win the maximum"""
+    """negative states, where no zero may win the maximum"""
     compare(answer, pool_end, (*_states([2, 4], 4, -500.0), 2), MISTAKES)
 
 
@@ -209,23 +209,21 @@ POOL = Exercise(
     name="05.pool",
     solved_by=pool_end,
     why=(
-        "All is in the mask: a state is taken if it comes before the end and not more than k "
-        "before it. The mean multiplies by the mask and divides by how many states it has, "
-        "which is fewer than k in a short text. The maximum needs minus infinity "
-        "where nothing counts; a 0 would win wherever the states are negative. An empty text "
-        "takes no state: `clamp(min=1)` makes its 0/0 to 0/1, and its maximum, minus infinity, "
-        "is replaced. Such a row would otherwise give NaN, which a gradient carries into every "
-        "weight."
+        "The mask does the work: a state is taken if it comes before the end and at most k before "
+        "it. The mean multiplies by the mask and divides by the number of states taken, which is "
+        "less than k in a short text. The maximum needs minus infinity for the other states; a 0 "
+        "would win wherever the states are negative. An empty text has no states: `clamp(min=1)` "
+        "turns its 0/0 into 0/1, and its maximum, minus infinity, is replaced. Otherwise such a "
+        "row would give NaN, which a gradient carries into every weight."
     ),
     hints=(
-        "Write down the mask for a text of 3 states in a row of 5, with k = 2: which states "
-        "are taken? Two conditions on the index, and both depend on the length.",
+        "Write down the mask for a text of 3 states in a row of 5, with k = 2: which states are "
+        "taken? There are two conditions on the index; both use the length.",
         "With `index = torch.arange(T)` and `ends = lengths[:, None]`, a state is taken if "
-        "`index < ends` and `index >= ends - k`. How many does a text have that is shorter "
-        "than k?",
+        "`index < ends` and `index >= ends - k`. How many does a text shorter than k have?",
         "With `taken` of shape (B, T, 1), the mean is "
-        "`(hidden * taken).sum(1) / taken.sum(1).clamp(min=1)`. For the maximum, fill what is "
-        "not taken with `-math.inf`, and put zeros where `lengths` is 0 afterwards.",
+        "`(hidden * taken).sum(1) / taken.sum(1).clamp(min=1)`. For the maximum, fill the rest "
+        "with `-math.inf`, then put zeros where `lengths` is 0.",
     ),
     checks=(
         pooling_without_padding,

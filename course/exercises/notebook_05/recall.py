@@ -57,39 +57,39 @@ def _f1(answers: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 MISTAKES = (
-    Mistake(_accuracy, "This is the accuracy, in which a class counts as often as it has names"),
+    Mistake(_accuracy, "This is the accuracy, where a class with more names counts more"),
     Mistake(
         _precision,
-        "This is the mean precision: what is divided by is how many names were *given to* a class. "
-        "Divide by how many belong to it",
+        "This is the mean precision: it divides by how many names were *given to* a class. Divide "
+        "by how many belong to it",
     ),
     Mistake(
         _over_either,
-        "A class that occurs in `answers` alone has no names to be found, so no recall. Take the "
+        "A class that occurs only in `answers` has no names to find, so it has no recall. Take the "
         "mean over the classes that occur in `labels`",
     ),
     Mistake(
         _over_answered,
-        "The recalls are right, and divided by the number of classes among the answers. A class "
-        "that was never answered has recall 0 and counts",
+        "The recalls are right, but you divide by the number of classes in `answers`. A class that "
+        "was never answered counts too, with recall 0",
     ),
     Mistake(
         _over_all_ids,
-        "Classes without any name in `labels` are counted too; they have no recall. Take the mean "
+        "Classes without names in `labels` are counted too; they have no recall. Take the mean "
         "over the classes that occur in `labels`",
     ),
-    Mistake(_f1, "This is the macro-averaged F1; here the recall alone is asked for"),
+    Mistake(_f1, "This is the macro-averaged F1; return the recall alone"),
 )
 
 
 def recall_of_six(answer: Answer) -> None:
-    """six names of three classes that are unequal"""
+    """six names in three classes of different sizes"""
     six = torch.tensor([0, 0, 1, 0, 2, 2]), torch.tensor([0, 0, 0, 1, 1, 2])
     compare(answer, macro_recall, six, MISTAKES)
 
 
 def recall_of_one_class(answer: Answer) -> None:
-    """a class that is never answered, and answers that name a class without names"""
+    """a class that is never answered, and an answer whose class has no names"""
     compare(answer, macro_recall, (torch.zeros(4).long(), torch.tensor([0, 0, 3, 3])), MISTAKES)
     gaps = torch.tensor([2, 5, 2, 4, 1, 5]), torch.tensor([2, 2, 2, 4, 4, 1])
     compare(answer, macro_recall, gaps, MISTAKES)
@@ -99,17 +99,17 @@ RECALL = Exercise(
     name="05.recall",
     solved_by=macro_recall,
     why=(
-        "`labels == k` picks the names of class k, and `right[...]` says of these which were "
-        "found: its mean is the recall. The mean over the classes comes second, so each class "
-        "counts alike, however many names it has. A class that is never answered still has "
-        "names to be found, and its 0 counts; a class without names has no recall at all. One "
-        "mean over all names at once would be the accuracy."
+        "`labels == k` picks the names of class k, and `right[...]` says which of them were found: "
+        "its mean is the recall. The mean over the classes comes second, so each class counts the "
+        "same, however many names it has. A class that is never answered still has names to find, "
+        "and its 0 counts; a class without names has no recall. One mean over all names would be "
+        "the accuracy."
     ),
     hints=(
-        "Take one class first. Which names belong to it, and how many of these were answered "
-        "rightly? Only then the mean over classes.",
+        "Start with one class. Which names belong to it, and how many of these got the right "
+        "answer? Then take the mean over classes.",
         "`labels.unique()` gives the classes that occur. For class k, "
-        "`(answers[labels == k] == k)` says of each of its names whether it was found.",
+        "`(answers[labels == k] == k)` says for each of its names whether it was found.",
         "For each k in `labels.unique()` take `(answers[labels == k] == k).double().mean()`, "
         "and return the mean of these as a float.",
     ),

@@ -71,7 +71,7 @@ class Plan(NamedTuple):
 
 
 def _rates(of: Callable[[Plan, int, int], float]) -> Answer:
-    """What gives all rates, out of what gives that of layer k below the head with its start."""
+    """An answer whose rate for layer k below the head is `of(plan, k, start)`."""
 
     def rates(*arguments: Any) -> list[float]:
         plan = Plan(*arguments)
@@ -91,8 +91,8 @@ def _steps_down(plan: Plan, k: int, start: int) -> float:
 
 
 _ROUNDED = (
-    "Where stages are no whole number of steps, layers begin at another step: the product n * "
-    "stage * steps is rounded once, to the nearest"
+    "If a stage isn't a whole number of steps, layers begin at the wrong step: round the product "
+    "`n * stage * steps` once, to the nearest"
 )
 MISTAKES = (
     Mistake(_rates(lambda p, k, _: _steps_down(p, k, int(p.waits(k)))), _ROUNDED),
@@ -100,11 +100,11 @@ MISTAKES = (
     Mistake(_reversed, "The rates are reversed: the lowest layer comes first, and the head last"),
     Mistake(
         _rates(lambda plan, k, start: plan.rate * plan.decay**-k),
-        "Every layer learns from the first step; one that doesn't learn yet has rate 0",
+        "Every layer learns from the first step; a layer that hasn't begun has rate 0",
     ),
     Mistake(
         _rates(lambda plan, k, start: plan.rate if plan.step >= start else 0.0),
-        "All layers learn at the head's rate; each is to learn `decay` times more slowly than the "
+        "All layers learn at the head's rate; each should learn `decay` times more slowly than the "
         "one above it",
     ),
     Mistake(
@@ -113,20 +113,20 @@ MISTAKES = (
     ),
     Mistake(
         _rates(lambda p, k, start: p.rate / (1 + k * (p.decay - 1)) if p.step >= start else 0.0),
-        "The factor grows by steps; layer k below the head is slower by `decay` to the power of k",
+        "The factor grows linearly; layer k below the head is slower by `decay` to the power of k",
     ),
     Mistake(
         _rates(lambda p, k, start: _steps_down(p, k, round(k * p.stage * p.steps))),
-        "A switch is ignored: this is what both switches on give",
+        "A switch is ignored: this is the result with both on",
     ),
     Mistake(
         _rates(lambda plan, k, start: _steps_down(plan, k, start + (k > 0))),
-        "Layers begin one step too late: a layer learns at the step that it begins with (`>=`)",
+        "Layers begin one step too late: a layer learns at the step where it begins (`>=`)",
     ),
     Mistake(
         _rates(lambda p, k, start: _steps_down(p, k, round((k + 1) * p.stage * p.steps))),
-        "The head itself waits; it learns from the first step, which is step 0 (with "
-        "`step > start` it would miss that one, too; `>=` is meant)",
+        "The head waits; it should learn from step 0. With `step > start` it would miss that step "
+        "too: use `>=`",
     ),
 )
 
@@ -152,7 +152,7 @@ def rates_of_five_layers(answer: Answer) -> None:
 
 
 def rates_without_parts(answer: Answer) -> None:
-    """each switch off alone, and both"""
+    """the rates with either switch off, and with both off"""
     for head_first, gradual in ((False, True), (True, False), (False, False)):
         for step in (0, 1, 2, 4, 6):
             plan = (4, step, 8, 0.01, 0.25, 4.0, head_first, gradual)
@@ -163,21 +163,20 @@ UNFREEZING = Exercise(
     name="05.unfreezing",
     solved_by=learning_rates,
     why=(
-        "Two things are kept apart: when a layer begins, and how fast it learns once it has "
-        "begun. When: it waits for the head's stage, if there is one, and for one stage more "
-        "for each layer between itself and the head, if layers join one by one. How fast: "
-        "`decay**-below`, whatever the switches say. The head waits for nothing, so the "
-        "rule doesn't apply to it. This is what `FineTuning` works out for the optimizer, and "
-        "what the next section switches off part by part."
+        "Two things are separate: when a layer begins, and how fast it learns once it has begun. "
+        "When: it waits for the head's stage, if there is one, and for one more stage for each "
+        "layer between it and the head, if layers join one by one. How fast: `decay**-below`, "
+        "whatever the switches say. The head never waits, so the rule doesn't apply to it. "
+        "`FineTuning` works this out for the optimiser, and the next section switches it off part "
+        "by part."
     ),
     hints=(
         "Count from the head down: layer 0 is the head, layer 1 the one below. With both "
         "switches on, after how many stages does layer 2 begin? And with `gradual` off?",
-        "The head waits for no stage. Layer k below it waits for one stage if `head_first`, "
-        "and, if `gradual`, for k - 1 more. It learns from step `round(n * stage * steps)` on, "
-        "that step included.",
-        "For each k from 0 to `layers - 1` append `rate * decay**-k` if "
-        "`step >= start`, and 0.0 if not; return the list reversed.",
+        "The head doesn't wait. Layer k below it waits for one stage if `head_first`, and for k - "
+        "1 more if `gradual`. After n stages it learns from step `round(n * stage * steps)` on.",
+        "For each k from 0 to `layers - 1` append `rate * decay**-k` if `step >= start`, otherwise "
+        "0.0; return the list reversed.",
     ),
     checks=(rates_of_three_layers, rates_of_five_layers, rates_without_parts),
     mistakes=MISTAKES,

@@ -43,7 +43,7 @@ def slow(settings, words):
 
 
 WRONG_SPACES = [
-    (dict(warmup=None), "It has no warmup"),
+    (dict(warmup=None), "The space has no warmup"),
     (dict(dropout={"uniform": [0.0, 0.5]}), "dropout is not a hyperparameter"),
     (dict(hidden_size=[100, 500]), "A space is a dict of dicts"),
     (dict(hidden_size={"uniform": [100.0, 500.0]}), "The package refuses it"),
@@ -54,28 +54,28 @@ WRONG_SPACES = [
     (dict(learning_rate={"log-uniform": [0.001, 100.0]}), "AdamW diverges at once"),
     (dict(hidden_size={"log-integer": [50, 300]}), "The model by hand has hidden_size = 400"),
     (dict(context_length={"integer": [0, 8]}), "a size is at least 1"),
-    (dict(hidden_size={"log-integer": [50, 10_000_000]}), "hidden_size may be 10,000,000, and"),
-    (dict(batch_size={"integer": [100, 10_000_000]}), "16,384 is the most"),
+    (dict(hidden_size={"log-integer": [50, 10_000_000]}), "hidden_size can be 10,000,000. Such"),
+    (dict(batch_size={"integer": [100, 10_000_000]}), "at most 16,384"),
     (dict(warmup={"uniform": [0.0, 1.0]}), "Stay below 1"),
     (dict(weight_decay={"uniform": [0.0, 50.0]}), "keep it between 0 and 1"),
     (dict(steps={"integer": [100, 2000]}), "is the budget, not a hyperparameter"),
-    (dict(hidden_layers={"integer": [0, 2]}), "Nothing can be trained with it: hidden_layers"),
+    (dict(hidden_layers={"integer": [0, 2]}), "This can't be trained: hidden_layers"),
     (dict(optimizer={"categorical": ["adamw", "sgd"]}), "search one optimiser at a time"),
     (dict(schedule={"categorical": ["one-cycle", "constant"]}), "`warmup` does nothing"),
 ]
 WRONG_SETTINGS = [
-    ({"context_length": 8, "hidden_size": 400}, "and 12,000 are allowed"),
+    ({"context_length": 8, "hidden_size": 400}, "at most 12,000 are allowed"),
     ({"steps": 1000}, "with more training anything wins"),
     ({"dropout": 0.1}, "dropout is not a hyperparameter"),
     ({"learning_rate": {"log-uniform": [0.001, 0.1]}}, "give the one value"),
-    ({"context_length": 16, "embedding_size": 4}, "Keep the context to 10 letters"),
+    ({"context_length": 16, "embedding_size": 4}, "at most 10 letters of context"),
 ]
 WRONG = [
     *[("03.space", space(**changes), words) for changes, words in WRONG_SPACES],
     *[("03.beat", lambda found=settings: found, words) for settings, words in WRONG_SETTINGS],
     slow({}, "The difference may be noise"),
     slow({"learning_rate": 0.005}, "These settings are worse than the baseline"),
-    slow({"context_length": 5, "hidden_size": 150}, "are missing to the goal"),
+    slow({"context_length": 5, "hidden_size": 150}, "nats short of the goal"),
     slow({"optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"}, "diverges"),
 ]
 RIGHT = [

@@ -50,7 +50,7 @@ WRONG = [
     ),
     ("05.few", the_baseline, "It learns from the labelled names alone"),
     ("05.few", with_all_labels, "labels other than those it is given"),
-    ("05.few", (SCORES, "torch.ones(len(asked), classes)\n"), "That is chance"),
+    ("05.few", (SCORES, "torch.ones(len(asked), classes)\n"), "than chance"),
     ("05.few", (SCORES, "torch.from_numpy(new @ weights).argmax(1)\n"), "of shape (3, 14)"),
     ("05.few", ("range(5)", "range(1)"), "does not reach the goal yet"),
     ("05.few", (SCORES, "torch.zeros(len(asked), classes).log()\n"), "not finite"),
