@@ -18,7 +18,7 @@ To add one:
    The smallest case comes first. All checks together have 4 seconds of processor time, on one
    thread, with seeds set to 0.
 2. Add to `tests/course/exercises/answers_01.py` a right answer that is written differently, and
-   wrong answers that no `Mistake` covers. Solution, stub and mistakes are tested already.
+   wrong answers that no `Mistake` covers. Tests cover solution, stub and mistakes already.
 3. Put the three cells into the notebook, and record it with `python -m course record`.
 """
 
@@ -33,10 +33,10 @@ __all__ = ["Exercise", "exercise", "exercises", "numbers"]
 
 
 def exercise(name: str) -> Exercise:
-    """The exercise of this name, such as `01.windows`.
+    """The exercise with this name, such as `01.windows`.
 
     Raises:
-        ValueError: there is none; the message lists those of that notebook, or all.
+        ValueError: there is none; the message lists the notebook's exercises, or all.
     """
     number = name.partition(".")[0]
     asked = [number] if number in numbers() else numbers()
@@ -47,7 +47,7 @@ def exercise(name: str) -> Exercise:
 
 
 def exercises(number: str) -> tuple[Exercise, ...]:
-    """The exercises of the notebook with this number ("01"), in their order."""
+    """The exercises of the notebook with this number ("01"), in order."""
     return tuple(importlib.import_module(f"course.exercises.notebook_{number}").EXERCISES)
 
 

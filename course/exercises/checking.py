@@ -22,16 +22,16 @@ from course.names import defined, used
 
 @dataclass
 class Exercise:
-    """An exercise of a notebook, which asks for it by name: `exercise("01.windows")`.
+    """An exercise, which a notebook gets by name: `exercise("01.windows")`.
 
     Args:
         name: the notebook's number, a dot, and a word.
-        solved_by: the function that the learner is asked for, with the stub's name and signature.
-        why: Markdown below the solution: why it is so.
+        solved_by: the function that the learner writes, with the stub's name and signature.
+        why: Markdown below the solution: why it works.
         hints: Markdown, at least two, each giving away more.
-        checks: functions that take the answer and raise `NotYet` if it fails; the first line of
-            the docstring says what is tested.
-        mistakes: the wrong answers whose message the checks give.
+        checks: functions that take the answer and raise `NotYet` if it fails; the docstring's
+            first line says what they test.
+        mistakes: the wrong answers that the checks recognise.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Exercise:
     _hints_shown: int = field(default=0, init=False)
 
     def check(self, answer: Any) -> None:
-        """Test an answer, and show and store what came of it."""
+        """Test an answer, then show and store the outcome."""
         asked = self.solved_by.__name__
         failed = []
         if answer is ... or is_untouched(answer):
@@ -55,8 +55,8 @@ class Exercise:
         elif not callable(answer) or isinstance(answer, type):
             outcome = "not yet"
             text = (
-                f"`check` takes the function itself, `ex.check({asked})` without calling it, "
-                f"and got an object of type `{type(answer).__name__}`."
+                f"Pass the function itself, `ex.check({asked})` without calling it. This is an "
+                f"object of type `{type(answer).__name__}`."
             )
         elif failure := run_checks(self.named(answer), self.checks):
             outcome, failed = "not yet", [failure.check]
@@ -76,11 +76,11 @@ class Exercise:
         _publish(f"{self.name}: {outcome}.", f" {text}", metadata)
 
     def named(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        """The answer with the stub's name and signature, which an object or a partial has not."""
+        """The answer with the stub's name and signature, which an object or a partial lacks."""
         return functools.update_wrapper(lambda *given: answer(*given), self.solved_by)
 
     def hint(self) -> None:
-        """Show the first hint, and at each further call the next."""
+        """Show the first hint, and the next one at each further call."""
         shown, total = self._hints_shown, len(self.hints)
         if shown == total:
             _publish("", f"{self.name}: that was the last of {total} hints. Try `ex.solution()`.")
@@ -89,11 +89,11 @@ class Exercise:
         _publish(f"Hint {shown + 1} of {total}.", f" {self.hints[shown]}")
 
     def solution(self) -> None:
-        """Show the solution's source, and why it is so."""
+        """Show the solution's source, and why it works."""
         _publish("", f"```python\n{self.source()}```\n\n{self.why}")
 
     def source(self) -> str:
-        """The solution's source, as it may stand in the stub's cell."""
+        """The solution's source, ready for the stub's cell."""
         return inspect.getsource(self.solved_by)
 
     def _explain(self, failure: NotYet) -> str:
@@ -107,10 +107,10 @@ class Exercise:
 
 
 def is_untouched(answer: Any) -> bool:
-    """Whether a function's source still is a stub: `...`, `pass` or `raise NotImplementedError`."""
+    """Whether a function is still a stub: `...`, `pass` or `raise NotImplementedError`."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
-    except (OSError, TypeError, SyntaxError):  # it has no source of its own, or a lambda's
+    except (OSError, TypeError, SyntaxError):  # no source, or a lambda's
         return False
     function = tree.body[0]
     if not isinstance(function, ast.FunctionDef):
@@ -125,7 +125,7 @@ def _tested(check: Check) -> str:
 
 
 def _homes(answer: Any) -> list[str]:
-    """The digests of the cells that last gave the answer, and the functions in it, their names."""
+    """The digests of the cells that last defined the answer and the functions it uses."""
     shell = display.shell()
     if shell is None:
         return []

@@ -1,4 +1,4 @@
-"""What checks are written with: call an answer, compare what it gives, name the mistake."""
+"""What checks are made of: call an answer, compare its result, name the mistake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = Callable[..., Any]
 
 
 class NotYet(Exception):
-    """An answer does not pass: why, and the case that shows it (a label and a text per line)."""
+    """An answer fails: why, and the case that shows it, a label and a text per line."""
 
     def __init__(self, message: str, case: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class NotYet(Exception):
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that learners write, and what to tell them."""
+    """A wrong answer that learners write, and what we tell them."""
 
     answer: Answer
     message: str
@@ -40,7 +40,7 @@ def call(answer: Answer, *arguments: Any, may_change: bool = False) -> Any:
     With `may_change` it gets the arguments themselves, may change them, and may return None.
 
     Raises:
-        NotYet: it raised an error, returned None, or changed an argument.
+        NotYet: it raises an error, returns None, or changes an argument.
     """
     case = {"inputs": describe(answer, arguments)}
     given = arguments if may_change else copy.deepcopy(arguments)
@@ -56,8 +56,8 @@ def call(answer: Answer, *arguments: Any, may_change: bool = False) -> Any:
     for name, after, before in zip(names, given, arguments, strict=False):
         if isinstance(before, list | dict | torch.Tensor) and difference(after, before, 0):
             raise NotYet(
-                f"It changes its argument `{name}`. The caller will use it again: work on a copy, "
-                "or make something new",
+                f"It changes its argument `{name}`, which the caller will use again. Work on a "
+                "copy, or make something new",
                 case | {"before": show(before), "after": show(after)},
             )
     return value
@@ -71,13 +71,13 @@ def compare(
     *,
     tolerance: float = 1e-4,
 ) -> None:
-    """Demand that the answer gives for these arguments what the solution gives.
+    """Require that the answer gives what the solution gives for these arguments.
 
-    If it gives what a known mistake gives, or raises the same error, the message of that mistake
-    comes first. A mistake that gives the right result here is passed over.
+    If it gives what a known mistake gives, or raises the same error, that mistake's message comes
+    first. A mistake that gives the right result here is skipped.
 
     Raises:
-        NotYet: it gives something else, or changed an argument.
+        NotYet: it gives something else, or changes an argument.
     """
     arguments = tuple(arguments)
     expected = solution(*copy.deepcopy(arguments))
@@ -96,14 +96,14 @@ def compare(
         else:
             is_alike = not difference(got, wrong, tolerance)
         if is_alike:
-            raise NotYet(f"{mistake.message} ({problem.message})", problem.case)
+            raise NotYet(f"{mistake.message}. {problem.message}", problem.case)
     raise problem
 
 
 def same(
     got: Any, expected: Any, *, inputs: str = "", name: str = "it", tolerance: float = 1e-4
 ) -> None:
-    """Demand that two values are equal: type, shape, kind of number, then values.
+    """Require that two values are equal: type, shape, kind of number, then values.
 
     Raises:
         NotYet: they differ. The message calls the value by `name`, and shows the `inputs`.
@@ -115,7 +115,7 @@ def same(
 
 
 def attempt(function: Answer, *arguments: Any) -> Any:
-    """What a call returns, or the exception that it raises."""
+    """What a call returns, or the exception it raises."""
     try:
         return function(*arguments)
     except (Exception, SystemExit) as error:
@@ -123,7 +123,7 @@ def attempt(function: Answer, *arguments: Any) -> Any:
 
 
 def describe(function: Answer, arguments: Iterable[Any]) -> str:
-    """The arguments of a call by their names: `tokens = [1, 14, 14, 1], context_length = 3`."""
+    """The arguments of a call by name: `tokens = [1, 14, 14, 1], context_length = 3`."""
     named = zip(inspect.signature(function).parameters, arguments, strict=False)
     return ", ".join(f"{name} = {show(value)}" for name, value in named)
 
@@ -134,7 +134,7 @@ def _in_a_line(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The line of a cell that raised; a cell is no file."""
+    """The cell's line that raised; a cell isn't a file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if frame.line and not Path(frame.filename).exists()]
     return f", in the line `{lines[-1]}`" if lines else ""

@@ -1,12 +1,12 @@
 """Run checks so that an honest mistake doesn't hurt the kernel.
 
-On Linux the checks run in a forked process that keeps one thing of the kernel's open: a pipe, on
-which it sends results and what the answer prints. Its memory and its time have limits. So neither
-an endless loop, nor a crash, nor a huge allocation, nor a stray write reaches the kernel, and what
-the answer changes is gone with the process.
+On Linux the checks run in a forked process with limits on memory and time. It keeps one thing of
+the kernel's open: a pipe, on which it sends results and what the answer prints. So no endless loop,
+crash, huge allocation or stray write reaches the kernel, and the answer's changes end with the
+process.
 
-Windows has no fork, on macOS the libraries below torch don't survive one, and neither does CUDA.
-There the checks run in the kernel itself, as any cell does, and it is interrupted as for any cell.
+Windows has no fork; on macOS the libraries below torch don't survive one, and neither does CUDA.
+There the checks run in the kernel itself, and you interrupt it as for any cell.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def results(answer: Answer, checks: Sequence[Check]) -> Iterator[NotYet | None]:
             yield reason
             return
         except Exception as error:
-            said = f"The check could not use what it returned ({type(error).__name__}: {error})"
-            yield NotYet(f"{said}; return what the docstring says")
+            said = f"The check could not use what it returned: {type(error).__name__}: {error}"
+            yield NotYet(f"{said}. Return what the docstring says")
             return
         yield None
 
@@ -72,7 +72,7 @@ def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> list[NotYet | None]:
     found: list[NotYet | None] = []
     receiving, sending = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork while other threads run
+        warnings.simplefilter("ignore", DeprecationWarning)  # about a fork while other threads run
         child = os.fork()
     if child == 0:
         try:
@@ -96,12 +96,11 @@ def _in_a_fork(answer: Answer, checks: Sequence[Check]) -> list[NotYet | None]:
     if len(found) == len(checks) or (found and found[-1]):
         return found
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-    message = f"The process in which your function ran has ended ({how})"
+    message = f"The process that ran your function has ended ({how})"
     if code == -signal.SIGXCPU:
-        calculated = f"It had not finished after {SECONDS} s of calculating"
-        message = f"{calculated}; is there a loop that never ends?"
+        message = f"It was still running after {SECONDS} s of computing. Is there an endless loop?"
     if code == -signal.SIGALRM:
-        message = f"It had not finished after {PATIENCE} s, most of which it waited; does it sleep?"
+        message = f"It was still running after {PATIENCE} s, mostly waiting. Does it sleep?"
     return [*found, NotYet(message)]
 
 

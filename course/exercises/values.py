@@ -39,11 +39,11 @@ def show(value: Any) -> str:
 def difference(got: Any, expected: Any, tolerance: float = 1e-4, name: str = "it") -> str:
     """What is wrong with `got` in one sentence, or "".
 
-    A number may stand for a tensor without dimensions and the other way round, a list for a tuple.
+    A number may replace a tensor without dimensions, or the reverse; a list may replace a tuple.
     """
     got, expected = plain(got), plain(expected)
     verb, owner = ("It returned", "What it returned") if name == "it" else (f"{name} is", name)
-    unlike = f"{verb} {_kind(got)}, and {_kind(expected)} is expected"
+    unlike = f"{verb} {_kind(got)}, but {_kind(expected)} is expected"
     if isinstance(expected, list | tuple) and isinstance(got, list | tuple):
         if len(got) != len(expected):
             return f"{owner} has {len(got)} elements instead of {len(expected)}"
@@ -65,7 +65,7 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-4, name: str = "it
         return unlike
     numbers, wanted = ("floats" if t.is_floating_point() else "integers" for t in (mine, right))
     if numbers != wanted and right.dim():
-        return f"{verb} a tensor of {numbers}, and {wanted} are expected"
+        return f"{verb} a tensor of {numbers}, but {wanted} are expected"
     near = torch.isclose(mine.double(), right.double(), tolerance, tolerance, equal_nan=True)
     if near.all():
         return ""
@@ -73,7 +73,7 @@ def difference(got: Any, expected: Any, tolerance: float = 1e-4, name: str = "it
         return f"{verb} {show(mine)} instead of {show(right)}"
     index = (~near).nonzero()[0].tolist()
     first = f"at {index}: {show(mine[tuple(index)])} instead of {show(right[tuple(index)])}"
-    return f"{owner} has the right shape and the wrong values, first {first}"
+    return f"{owner} has the right shape but the wrong values, first {first}"
 
 
 def _with_leaves(change: Callable[[Any], Any], value: Any) -> Any:

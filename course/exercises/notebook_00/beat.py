@@ -64,14 +64,13 @@ def loss_on_validation_names(answer: Answer) -> None:
             f"{_advice(loss, own)}",
             {"goal": f"below {GOAL}", "got": f"{loss:.3f}", "our table of pairs": f"{own:.3f}"},
         )
-    other = torch.tensor([0, *range(26, 0, -1)])  # a is z, b is y, …: as hard, with other names
+    other = torch.tensor([0, *range(26, 0, -1)])  # a is z, b is y, …: just as hard
     again = _loss(answer, vocabulary, *(other[t] for t in (inputs, targets, contexts, following)))
     if not again < loss + 0.03:
         raise NotYet(
-            "It works for these names only: with the letters swapped in all its inputs, a for z, "
-            "b for y and so on, the loss is higher. Learn from `inputs` and "
-            "`targets` alone",
-            {"got": f"{loss:.3f}", "with exchanged letters": f"{again:.3f}"},
+            "It works only for these names. With the letters swapped in all its inputs, a for z, "
+            "b for y and so on, the loss is higher. Learn only from `inputs` and `targets`",
+            {"got": f"{loss:.3f}", "with letters swapped": f"{again:.3f}"},
         )
 
 
@@ -97,15 +96,15 @@ def _loss(
         )
     if (logits >= 0).all() and ((logits.sum(1) - 1).abs() < 1e-3).all():
         raise NotYet(
-            "These are probabilities, and we need logits. The logarithms of probabilities are "
+            "These are probabilities, but we need logits. The logarithms of probabilities are "
             "logits: add `.log()`"
         )
     losses = F.cross_entropy(logits, following, reduction="none")
     if losses.isinf().any():
         count = int(losses.isinf().sum())
         raise NotYet(
-            f"In {count:,} of {len(losses):,} cases the letter that came got the probability 0, "
-            "which makes the loss infinite. Leave a little for what was never seen"
+            f"In {count:,} of {len(losses):,} cases the next letter got probability 0, which "
+            "makes the loss infinite. Leave a little for what was never seen"
         )
     return losses.mean().item()
 
@@ -113,14 +112,14 @@ def _loss(
 def _advice(loss: float, own: float) -> str:
     if loss > own + 0.02:
         return (
-            "That is worse than our table of pairs. Is the latest letter taken from the right end, "
-            "`contexts[:, -1]`? A table that is far too large for the data does this as well"
+            "That is worse than our table of pairs. Did you take the latest letter from the "
+            "right end, `contexts[:, -1]`? A table far too large for the data does this as well"
         )
     if loss > own - 0.02:
-        return "That is what our table of pairs reaches; use the letters before the last one too"
+        return "That is what our table of pairs reaches. Use the earlier letters too"
     return (
-        "It beats our table of pairs. Long contexts are precise and rare, short ones vague and "
-        "frequent: try to use several lengths together"
+        "It beats our table of pairs. Long contexts are precise but rare, short ones vague but "
+        "frequent: try several lengths together"
     )
 
 
@@ -128,20 +127,20 @@ BEAT = Exercise(
     name="00.beat",
     solved_by=predict_next,
     why=(
-        "A table for contexts of three letters is precise where it has seen the context often, "
-        "and knows nothing where it hasn't; a table of pairs is vague and always there. Their "
-        "mixture is wrong less often than either. Their weights "
-        "add up to 1, and the bit that is left to all letters alike keeps every "
-        "probability above 0. Language models were built like this for decades; the "
-        "Kneser–Ney models of notebook 01 do it with more care."
+        "A table for three letters of context is precise for a context it has seen often, and "
+        "knows nothing about the others. A table of pairs is vague, but always has an answer. A "
+        "mixture is wrong less often than either. The weights add up to 1, and the small share "
+        "for all letters alike keeps every probability above 0. Language models were built like "
+        "this for decades; the Kneser–Ney models of notebook 01 do it with more care."
     ),
     hints=(
-        "Count with two letters of context first: 27 × 27 rows, and "
-        "`inputs[:, -2] * 27 + inputs[:, -1]` is the number of a row. Add something to each "
+        "Count with two letters of context first: there are 27 × 27 rows, and "
+        "`inputs[:, -2] * 27 + inputs[:, -1]` is the row's number. Add something to each "
         "count. How much is best?",
-        "Three letters, 27 × 27 × 27 rows, are better where the context was seen often, and "
-        "worse elsewhere. Make the probabilities of one, two and three letters, each (M, 27).",
-        "Add up the three with weights that sum to nearly 1, say 0.14, 0.35 and 0.5, plus 0.01 "
+        "Three letters, with 27 × 27 × 27 rows, do better where the context was seen often, "
+        "and worse elsewhere. Compute the probabilities for one, two and three letters, each "
+        "(M, 27).",
+        "Add up the three with weights that sum to nearly 1, say 0.14, 0.35 and 0.5. Add 0.01 "
         "spread over all 27 letters, and return the logarithm.",
     ),
     checks=(loss_on_validation_names,),

@@ -100,20 +100,20 @@ def _one_largest(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 LOG_OF_ZERO = (
-    "The probability is so small that 32 bits make it 0, and log 0 is -inf, or an error in `math`. "
-    "Don't go through the probability: log p is the logit minus the logarithm of the sum"
+    "The probability is so small that 32 bits round it to 0, and log 0 is -inf, or an error in "
+    "`math`. Skip the probability: log p is the logit minus the logarithm of the sum"
 )
 TOO_LARGE = (
-    "`exp` of a large number is inf in 32 bits, and inf/inf is nan. Take each row's largest logit "
-    "from all of that row first: the probabilities stay the same, and no `exp` exceeds 1"
+    "`exp` of a large number is inf in 32 bits, and inf/inf is nan. First subtract each row's "
+    "largest logit from its row: the probabilities stay the same, and no `exp` exceeds 1"
 )
 KEEPDIM = (
-    "The sums are lined up with the columns: the trap of broadcasting. `keepdim=True` keeps each "
-    "sum in its own row"
+    "The trap of broadcasting: the sums line up with the columns. `keepdim=True` keeps each sum "
+    "in its own row"
 )
 ONE_LARGEST = (
-    "The same largest logit is subtracted from all rows. A row far below it is all zeros after "
-    "`exp`: subtract each row's own largest"
+    "The same largest logit is subtracted from all rows. A row far below it becomes all zeros "
+    "after `exp`: subtract each row's own largest"
 )
 MISTAKES = (
     Mistake(_log_of_zero, LOG_OF_ZERO),
@@ -121,19 +121,19 @@ MISTAKES = (
     Mistake(_overflows, TOO_LARGE),
     Mistake(_overflows_in_sum, TOO_LARGE),
     Mistake(_positive, "The sign is missing: log p is negative, and the loss is minus log p"),
-    Mistake(_twice, "The softmax is done twice, the second time on probabilities"),
+    Mistake(_twice, "The softmax is applied twice, the second time to probabilities"),
     Mistake(
         _not_normalised,
-        "A logit is not yet a log-probability: the logarithm of the sum of the row's `exp` has to "
-        "be taken from it",
+        "A logit is not yet a log-probability: subtract the logarithm of the sum of the row's "
+        "`exp`",
     ),
-    Mistake(_without_log, "The logarithm is missing: the loss is minus log p, and not minus p"),
+    Mistake(_without_log, "The logarithm is missing: the loss is minus log p, not minus p"),
     Mistake(
         _over_examples,
         "The softmax goes down the columns, over the examples. Each row is a distribution: sum "
         "along dimension 1",
     ),
-    Mistake(_over_all, "One sum over the whole table; each row is a distribution of its own"),
+    Mistake(_over_all, "This is one sum over the whole table, but each row is a distribution"),
     Mistake(_without_keepdim, KEEPDIM),
     Mistake(_without_keepdim_in_logs, KEEPDIM),
     Mistake(
@@ -159,7 +159,7 @@ def loss_of_one_example(answer: Answer) -> None:
 
 
 def loss_of_a_batch(answer: Answer) -> None:
-    """the mean over a batch, also where it has as many rows as columns"""
+    """the mean over a batch, including one with as many rows as columns"""
     square = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0], [2.0, 2.5, -2.0]]
     _compare_losses(answer, (square, [0, 2, 0]), (square[:2], [1, 1]))
 
@@ -183,8 +183,8 @@ def loss_without_ours(answer: Answer) -> None:
         call(answer, torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([0]))
     if watch.seen:
         raise NotYet(
-            "`F.cross_entropy` did it. Write it with `exp`, `sum` and `log`, and keep PyTorch's to "
-            "compare yours with"
+            "`F.cross_entropy` did the work. Write yours with `exp`, `sum` and `log`, and "
+            "compare it with PyTorch's"
         )
 
 
@@ -193,19 +193,19 @@ CROSS_ENTROPY = Exercise(
     solved_by=cross_entropy,
     why=(
         "The logarithm of the softmax is the logit minus the logarithm of the sum of the row's "
-        "`exp`, so the loss needs no probability, which could be rounded to 0. Taking the same "
-        "number from all logits of a row multiplies numerator and denominator by the same "
-        "factor and changes nothing; with the row's largest, the largest `exp` is 1, so that "
-        "none overflows and the sum is at least 1. `torch.logsumexp`, `log_softmax` and "
+        "`exp`, so the loss needs no probability that might round to 0. Subtracting one number "
+        "from all logits of a row divides numerator and denominator by the same factor, which "
+        "changes nothing. If it is the row's largest logit, the largest `exp` is 1: no `exp` "
+        "overflows, and the sum is at least 1. `torch.logsumexp`, `log_softmax` and "
         "`F.cross_entropy` all do this."
     ),
     hints=(
-        "Write -log of the softmax as a difference: which part depends on the right answer, "
-        "and which on the whole row?",
+        "Write -log of the softmax as a difference. Which part depends on the right answer, and "
+        "which on the whole row?",
         "The loss of a row is `log(sum(exp(z))) - z[target]`. "
         "`logits[torch.arange(len(targets)), targets]` picks one logit from each row.",
-        "Begin with `moved = logits - logits.max(1, keepdim=True).values`. Then "
-        "`moved.exp().sum(1).log()` minus the chosen entries of `moved`, and the mean.",
+        "Start with `moved = logits - logits.max(1, keepdim=True).values`. Subtract the chosen "
+        "entries of `moved` from `moved.exp().sum(1).log()`, and take the mean.",
     ),
     checks=(loss_of_one_example, loss_of_a_batch, loss_of_large_logits, loss_without_ours),
     mistakes=MISTAKES,

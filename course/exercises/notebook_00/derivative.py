@@ -71,7 +71,7 @@ def _swapped(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Pair:
 
 
 MISTAKES = (
-    Mistake(_no_two, "Both are half of what they should be: the derivative of a square, u², is 2u"),
+    Mistake(_no_two, "Both are half of what they should be: the derivative of u² is 2u"),
     Mistake(
         _no_inner,
         "The last factor of the derivative with respect to w is missing: the chain ends with the "
@@ -79,12 +79,12 @@ MISTAKES = (
     ),
     Mistake(
         _x_in_both,
-        "The derivative of w·x + b with respect to b is 1: there is no factor x in the second",
+        "The derivative of w·x + b with respect to b is 1, so the second has no factor x",
     ),
     Mistake(
         _no_slope,
-        "The tanh is missing in the chain: a factor 1 - tanh² belongs between the square and the "
-        "inside",
+        "The tanh is missing from the chain: the factor 1 - tanh² belongs between the square and "
+        "the inside",
     ),
     Mistake(_slope_not_squared, "The derivative of tanh is 1 - tanh²; the square is missing"),
     Mistake(
@@ -93,10 +93,10 @@ MISTAKES = (
     ),
     Mistake(
         _reversed,
-        "The sign is reversed. In (p - y)² the p has a plus; in (y - p)² it has a "
-        "minus, a factor of -1",
+        "The sign is wrong. In (p - y)² the p has a plus; in (y - p)² it has a minus, a factor "
+        "of -1",
     ),
-    Mistake(_swapped, "The two are swapped: first with respect to w, then with respect to b"),
+    Mistake(_swapped, "The two are swapped: w comes first, then b"),
 )
 
 
@@ -117,10 +117,10 @@ def gradient_elsewhere(answer: Answer) -> None:
 
 def gradient_from_formulas(answer: Answer) -> None:
     """that the gradient comes from formulas, without autograd"""
-    point = _numbers(0.5, -0.1, 2, 1e10)  # the loss is 1e20: differences of losses are rounded off
+    point = _numbers(0.5, -0.1, 2, 1e10)  # the loss is 1e20: rounding swallows differences
     if difference(call(answer, *point), gradient(*point), 1e-5):
         raise NotYet(
-            "The numbers are right where the loss is small, and lost in rounding where it is "
+            "The numbers are right where the loss is small, but lost to rounding where it is "
             "large. Are they differences of two losses? Write the two formulas instead",
             {"inputs": describe(answer, point)},
         )
@@ -128,8 +128,8 @@ def gradient_from_formulas(answer: Answer) -> None:
         call(answer, *point)
     if watch.seen:
         raise NotYet(
-            "The numbers are right, and autograd found them. Write the two formulas here, and "
-            "keep autograd to compare them with"
+            "The numbers are right, but autograd found them. Write the two formulas, and compare "
+            "them with autograd"
         )
 
 
@@ -137,14 +137,14 @@ DERIVATIVE = Exercise(
     name="00.derivative",
     solved_by=gradient,
     why=(
-        "The chain rule multiplies the slopes of three steps: of the square, 2(p - y) with "
-        "p = tanh(w·x + b); of tanh, 1 - p²; and of w·x + b, which is x with respect to w and "
-        "1 with respect to b. So the two differ by the factor x alone, and the rest is "
-        "calculated once. `backward()` saves work in the same way."
+        "The chain rule multiplies the slopes of three steps. With p = tanh(w·x + b), the square "
+        "gives 2(p - y); tanh gives 1 - p²; and w·x + b gives x with respect to w and 1 with "
+        "respect to b. So the two differ only by the factor x, and we calculate the rest once. "
+        "`backward()` saves work in the same way."
     ),
     hints=(
-        "The loss is made in three steps: w·x + b, then tanh, then the square of the distance "
-        "to y. What is the derivative of each step alone?",
+        "The loss has three steps: w·x + b, then tanh, then the square of the distance to y. "
+        "What is the derivative of each step alone?",
         "With p = tanh(w·x + b): the square gives 2(p - y), tanh gives 1 - p², and the inside "
         "gives x with respect to w and 1 with respect to b.",
         "Multiply the three: `db = 2 * (p - y) * (1 - p**2)`, and `dw` is `db * x`. Return "

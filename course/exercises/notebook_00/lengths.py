@@ -52,8 +52,8 @@ def _width(batch: Tensor) -> Tensor:
 MISTAKES = (
     Mistake(
         _by_column,
-        "This counts along dimension 0, down the columns: one number for each column, not for each "
-        "name. A row is counted along dimension 1",
+        "This counts along dimension 0, down the columns: one number per column, not per name. "
+        "To count along each row, use dimension 1",
     ),
     Mistake(
         _sum_of_ids,
@@ -61,16 +61,16 @@ MISTAKES = (
         "false for each, and `sum` counts the true ones",
     ),
     Mistake(_padding, "This counts the zeros, which are padding"),
-    Mistake(_first_name, "This gives the length of the first name for all of them"),
+    Mistake(_first_name, "This gives every name the length of the first"),
     Mistake(
         _squeezed,
-        "For a batch of one name the dimension is lost; `squeeze` drops every dimension of size 1",
+        "A batch of one name loses its dimension: `squeeze` drops every dimension of size 1",
     ),
     Mistake(
         _all_together,
         "This counts the letters of all names together; `sum(1)` gives a number for each row",
     ),
-    Mistake(_width, "This counts all columns; those that hold 0 are padding and don't count"),
+    Mistake(_width, "This counts all columns, but those with 0 are padding"),
 )
 
 
@@ -80,7 +80,7 @@ def lengths_of_two(answer: Answer) -> None:
 
 
 def lengths_at_the_edges(answer: Answer) -> None:
-    """a square of names, a single name, and a row without letters"""
+    """a square batch, a single name, and a row without letters"""
     for rows in ([[1, 0, 0], [2, 3, 4], [5, 6, 0]], [[3, 1, 0, 0, 0]], [[0, 0], [26, 0]]):
         compare(answer, name_lengths, (torch.tensor(rows),), MISTAKES)
 
@@ -92,7 +92,7 @@ LENGTHS = Exercise(
         "`batch != 0` has the shape of `batch` and is true where there is a letter. `sum(1)` "
         "adds along dimension 1, over the T columns of each row, counts every true as 1, and "
         "leaves one number per name. A tensor of true and false that says what counts is a "
-        "*mask*; any batch of names or texts of different lengths needs one."
+        "*mask*. Any batch of names or texts of different lengths needs one."
     ),
     hints=(
         "Which numbers of the batch are letters, and which are padding? One comparison "

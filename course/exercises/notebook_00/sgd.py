@@ -38,11 +38,11 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
         said = reason.message
         if "leaf Variable" in said or "leaf variable" in said:
             said = (
-                "PyTorch would record the step itself as part of the calculation, and refuses. Put "
-                f"it under `with torch.no_grad():` ({said})"
+                "PyTorch would have to record the step as part of the calculation, and refuses. "
+                f"Put it under `with torch.no_grad():`. {said}"
             )
         elif "NoneType" in said:
-            said = f"A parameter may have no gradient (`.grad` is None): leave it alone ({said})"
+            said = f"A parameter may have no gradient: if `.grad` is None, leave it alone. {said}"
         raise NotYet(said, reason.case) from None
     finally:
         watch.remove()
@@ -50,20 +50,20 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
         torch.set_grad_enabled(True)
     if optimizers:
         raise NotYet(
-            "A PyTorch optimiser did the step. Write it with `-=`, and keep PyTorch's to "
-            "compare yours with"
+            "A PyTorch optimiser took the step. Write it with `-=`, and compare yours with "
+            "PyTorch's"
         )
     if not gradients:
         raise NotYet(
-            "It leaves gradients off for all that follows. `with torch.no_grad():` turns them on "
-            "again at its end"
+            "It leaves gradients off for everything that follows. `with torch.no_grad():` turns "
+            "them back on at its end"
         )
     if len(kept) != len(parameters) or any(
         a is not b for a, b in zip(kept, parameters, strict=True)
     ):
         raise NotYet(
-            "It puts new tensors into the list, and the model still holds the old ones. Change the "
-            "tensors themselves, with `-=`"
+            "It puts new tensors into the list, but the model still holds the old ones. Change "
+            "the tensors themselves, with `-=`"
         )
     if not all(parameter.requires_grad and parameter.is_leaf for parameter in parameters):
         raise NotYet(
@@ -73,7 +73,7 @@ def _step(answer: Answer, parameters: list[torch.Tensor], learning_rate: float) 
 
 
 def step_of_two_parameters(answer: Answer) -> None:
-    """one step of a vector and a number"""
+    """one step for a vector and a number"""
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     b = torch.tensor(3.0, requires_grad=True)
     ((w * torch.tensor([2.0, -1.0])).sum() + 4 * b).backward()
@@ -81,10 +81,9 @@ def step_of_two_parameters(answer: Answer) -> None:
     _step(answer, [w, b], 0.5)
     got, expected = [w.tolist(), b.item()], [[0.0, 2.5], 1.0]
     message = {
-        "[[1.0, 2.0], 3.0]": "The parameters are what they were. `p = p - …` makes a new tensor "
-        "and leaves the old one alone; `p -= …` changes it. (Or were the gradients reset "
-        "before they were used?)",
-        "[[2.0, 1.5], 5.0]": "It climbs: the gradient points to where the loss grows, so subtract",
+        "[[1.0, 2.0], 3.0]": "The parameters haven't changed. `p = p - …` makes a new tensor; "
+        "`p -= …` changes the old one. Or did you reset the gradients before you used them?",
+        "[[2.0, 1.5], 5.0]": "It climbs: the gradient points uphill, so subtract it",
         "[[-1.0, 3.0], -1.0]": "The learning rate is missing: subtract learning_rate × gradient",
         "[[0.0, 2.5], 3.0]": "Only the first parameter moved; go through all of them",
         "[[1.0, 2.0], 1.0]": "Only the last parameter moved; go through all of them",
@@ -105,8 +104,8 @@ def gradients_reset(answer: Answer) -> None:
     if w.tolist() == [-2.0, 3.5]:
         case = {"inputs": inputs, "expected": "[-1, 3]", "got": show(w.tolist())}
         raise NotYet(
-            "The second step used the sum of both gradients, since `backward()` adds to what is "
-            "there. Reset each `.grad` after using it",
+            "The second step used the sum of both gradients, because `backward()` adds to what "
+            "is there. Reset each `.grad` after using it",
             case,
         )
     same(w.tolist(), [-1.0, 3.0], inputs=inputs, name="w afterwards")
@@ -124,7 +123,7 @@ def step_without_gradient(answer: Answer) -> None:
 
 
 def steps_of_a_model(answer: Answer) -> None:
-    """ten steps on a small model, by its loss on four classes"""
+    """ten steps of a small model with four classes"""
     x, y = torch.randn(20, 3), torch.randint(0, 4, (20,))
     theirs, ours = nn.Linear(3, 4), nn.Linear(3, 4)
     ours.load_state_dict(theirs.state_dict())
@@ -139,17 +138,17 @@ SGD = Exercise(
     name="00.sgd",
     solved_by=sgd_step,
     why=(
-        "The model and the list hold the very same tensors, so the step must change these: "
-        "`-=` does, and `parameter = parameter - …` makes a new tensor that the model never "
-        "sees. Under `torch.no_grad()` the step is not recorded as a part of the loss. And "
-        "since `backward()` adds to `.grad`, each gradient is dropped once it was used. The "
-        "optimisers of PyTorch do the same, with a cleverer step."
+        "The model and the list hold the same tensors, so the step must change those. `-=` does; "
+        "`parameter = parameter - …` makes a new tensor that the model never sees. Under "
+        "`torch.no_grad()` autograd doesn't record the step as part of the loss. And "
+        "`backward()` adds to `.grad`, so we drop each gradient once we have used it. PyTorch's "
+        "optimisers do the same, with a cleverer step."
     ),
     hints=(
-        "In our step by hand there was one parameter, `model.table.weight`. Which of its lines "
-        "go into a loop over `parameters`?",
-        "Three things go wrong easily: PyTorch refuses to record the step (`torch.no_grad()`), "
-        "`p = p - …` changes nothing outside, and `p.grad` may be None.",
+        "Our step by hand had one parameter, `model.table.weight`. Which of its lines go into a "
+        "loop over `parameters`?",
+        "Three things easily go wrong. PyTorch refuses to record the step, so use "
+        "`torch.no_grad()`; `p = p - …` changes nothing outside; and `p.grad` may be None.",
         "Under `with torch.no_grad():`, for each parameter whose `.grad` is not None: "
         "`parameter -= learning_rate * parameter.grad`, then `parameter.grad = None`.",
     ),

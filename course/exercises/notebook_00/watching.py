@@ -1,4 +1,4 @@
-"""Watches whether an answer calls what it is to do itself."""
+"""Notices when an answer calls what it should write itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Watch(TorchFunctionMode):
-    """Notes whether one of these functions of PyTorch is called."""
+    """Notes whether one of these PyTorch functions is called."""
 
     def __init__(self, *functions: Callable[..., Any]) -> None:
         super().__init__()

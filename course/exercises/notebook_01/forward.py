@@ -112,36 +112,36 @@ def _no_turn(p: Parameters, x: torch.Tensor) -> torch.Tensor:
 
 
 SHAPES = (
-    "`H` has a row for each hidden unit, as the paper writes it, and the embeddings of an example "
-    "are a row too: transpose the matrix (`.T`)"
+    "The paper's `H` has a row for each hidden unit, and an example's embeddings are a row too: "
+    "transpose the matrix with `.T`"
 )
 MISTAKES = (
-    Mistake(_not_direct, "`W` is there and is not used: its part, W x, is added to the logits"),
-    Mistake(_always_direct, "Without direct connections `p` holds no `W`; ask for it first"),
-    Mistake(_no_tanh, "The hidden layer is not squeezed by tanh, so the layers are one matrix"),
+    Mistake(_not_direct, "`W` is there but unused: add its part, W e, to the logits"),
+    Mistake(_always_direct, "Without direct connections `p` has no `W`; check for it first"),
+    Mistake(_no_tanh, "The hidden layer lacks its tanh, so the two layers are one matrix"),
     Mistake(_no_hidden_bias, "`d` is missing: it is added inside the tanh"),
-    Mistake(_late_hidden_bias, "`d` is added after the tanh, and belongs inside"),
-    Mistake(_no_output_bias, "`b` is missing: each token's logit gets its own number"),
+    Mistake(_late_hidden_bias, "`d` is added after the tanh, but belongs inside"),
+    Mistake(_no_output_bias, "`b` is missing: it adds a number to each token's logit"),
     Mistake(
         _mixed_up,
-        "The embeddings are interleaved. Side by side means all E numbers of the first token, then "
-        "all of the second: (B, T, E) is flattened as it is",
+        "The embeddings are interleaved. Side by side means all E numbers of the first token, "
+        "then all of the second: flatten (B, T, E) as it is",
     ),
     Mistake(_newest_first, "The embeddings are in the wrong order: the oldest token comes first"),
-    Mistake(_probabilities, "These are probabilities, after a softmax; logits are asked for"),
+    Mistake(_probabilities, "These are probabilities, after a softmax; return the logits"),
     Mistake(_log_probabilities, "These are log-probabilities; return the logits as they are"),
-    Mistake(_squeezed_twice, "The logits are squeezed by tanh too; only the hidden layer is"),
+    Mistake(_squeezed_twice, "The logits go through tanh too; only the hidden layer should"),
     Mistake(_no_turn, SHAPES),
     Mistake(_not_transposed, SHAPES),
     Mistake(
         _not_side_by_side,
-        "The embeddings have shape (B, T, E): put the T of each example side by side first, to "
+        "The embeddings have shape (B, T, E): first put the T of each example side by side, to "
         "get (B, T·E)",
     ),
     Mistake(
         _all_in_one_row,
-        "All examples are in one row; flatten from dimension 1 on (`flatten(1)`), so that the "
-        "batch stays",
+        "All examples are in one row: `flatten(1)` flattens from dimension 1 on and keeps the "
+        "batch",
     ),
 )
 
@@ -160,7 +160,7 @@ def logits_of_one_context(answer: Answer) -> None:
 
 
 def logits_of_a_batch(answer: Answer) -> None:
-    """the logits of a batch of contexts of three tokens, and of one token"""
+    """the logits of a batch, with contexts of three tokens and of one"""
     for t in (3, 1):
         p = _parameters(v=5, t=t, e=4, h=6, direct=False)
         compare(answer, bengio_logits, (p, torch.randint(5, (4, t))), MISTAKES)
@@ -178,18 +178,18 @@ FORWARD = Exercise(
     solved_by=bengio_logits,
     why=(
         "The paper writes an example as a column and multiplies from the left, H e. A batch "
-        "holds its examples as rows, so each matrix is transposed: e @ H.T. (`nn.Linear` "
-        "keeps its weights like the paper and does the same.) `flatten(1)` puts the "
-        "embeddings side by side and leaves the batch alone. With W there is a second way "
-        "from the embeddings to the logits: what it adds depends on each token of the context "
-        "by itself, and the hidden layer has only the rest to explain."
+        "holds its examples as rows, so we transpose each matrix: e @ H.T. `nn.Linear` stores "
+        "its weights like the paper and does the same. `flatten(1)` puts the embeddings side by "
+        "side and leaves the batch alone. W opens a second path from the embeddings to the "
+        "logits: what it adds depends on each context token by itself, and the hidden layer has "
+        "only the rest to explain."
     ),
     hints=(
         "Follow the shapes: (B, T), then (B, T, E), (B, T·E), (B, h), (B, V). Which step "
         "makes which?",
-        "`p['C'][x]` looks up all embeddings, `flatten(1)` puts them side by side. Compare "
-        "the shape of H with that of `W1` in `forward`: are they the same way round?",
-        "`hidden = torch.tanh(e @ p['H'].T + p['d'])`, and the logits likewise from U and b. "
+        "`p['C'][x]` looks up all embeddings; `flatten(1)` puts them side by side. Compare the "
+        "shape of H with that of `W1` in `forward`: are they the same way round?",
+        "`hidden = torch.tanh(e @ p['H'].T + p['d'])`. The logits use U and b in the same way. "
         "Then add `e @ p['W'].T` if `'W' in p`.",
     ),
     checks=(logits_of_one_context, logits_of_a_batch, logits_with_direct_connections),

@@ -96,7 +96,7 @@ def _log_of_mean(counts: torch.Tensor, names: list[list[int]]) -> float:
 
 
 LOG_OF_ZERO = (
-    "`math.log(0)` is an error in Python, and here the loss is infinite: take the logarithm of a "
+    "`math.log(0)` is an error in Python, but here the loss is infinite: take the logarithm of a "
     "tensor, which gives -inf"
 )
 MISTAKES = (
@@ -104,8 +104,8 @@ MISTAKES = (
     Mistake(_summed, "This is the sum over the predicted tokens; divide by how many there are"),
     Mistake(
         _mean_of_names,
-        "This is the mean of the names' means, in which a token of a short name weighs more; take "
-        "one mean over all tokens",
+        "This averages the names' means, so a token of a short name weighs more. Take one mean "
+        "over all tokens",
     ),
     Mistake(_without_last, "The end is missing: each name also predicts the boundary at its end"),
     Mistake(
@@ -115,13 +115,13 @@ MISTAKES = (
     ),
     Mistake(
         _by_column,
-        "The columns are divided by their sums. A row holds what came after one token, so each "
-        "row must sum to 1 (`counts.sum(1, keepdim=True)`)",
+        "The columns are divided by their sums. A row holds what came after one token, so divide "
+        "each row by its sum, `counts.sum(1, keepdim=True)`",
     ),
     Mistake(_reversed, "The pairs are reversed: the row is the token before, the column after"),
-    Mistake(_in_bits, "This is in bits (a logarithm to base 2); a nat uses the natural logarithm"),
-    Mistake(_smoothed, "The counts are smoothed; here they should be used as they are"),
-    Mistake(_one_sum, "Every row is divided by the same sum; each has a sum of its own"),
+    Mistake(_in_bits, "This is in bits, a logarithm to base 2; nats use the natural logarithm"),
+    Mistake(_smoothed, "The counts are smoothed; use them as they are"),
+    Mistake(_one_sum, "Every row is divided by the same sum; divide each by its own"),
     Mistake(_whole, "All counts are divided by the sum of the whole table; each row must sum to 1"),
     Mistake(_first_name, "Only the first name is measured"),
     Mistake(_by_math, LOG_OF_ZERO),
@@ -133,7 +133,7 @@ COUNTS = torch.tensor([[0.0, 6, 2], [3, 1, 1], [5, 2, 3]])
 
 
 def loss_of_one_name(answer: Answer) -> None:
-    """the loss of one name of two letters under counts of three tokens"""
+    """the loss of a two-letter name, with counts for three tokens"""
     compare(answer, negative_log_likelihood, (COUNTS, [[1, 2]]), MISTAKES)
 
 
@@ -143,7 +143,7 @@ def loss_of_two_names(answer: Answer) -> None:
 
 
 def loss_of_a_new_pair(answer: Answer) -> None:
-    """that a pair which was never counted makes the loss infinite"""
+    """that a pair never counted makes the loss infinite"""
     counts = COUNTS.clone()
     counts[2, 2] = 0
     compare(answer, negative_log_likelihood, (counts, [[1, 2, 2]]), MISTAKES)
@@ -155,15 +155,15 @@ NLL = Exercise(
     why=(
         "A row of counts, divided by its sum, is the distribution of the next token. Indexing "
         "with two tensors, `probabilities[before, after]`, picks the probability of every pair "
-        "at once. The mean goes over all predicted tokens, the boundaries at the ends of the names "
-        "among them: a model must also say where a name ends. A pair that was never counted "
-        "has probability 0 and minus log 0 is infinite, which is why models are smoothed."
+        "at once. The mean is over all predicted tokens, including the boundary that ends each "
+        "name: a model must also say where a name ends. A pair that was never counted has "
+        "probability 0, and minus log 0 is infinite. That is why models are smoothed."
     ),
     hints=(
         "Turn the counts into probabilities first. Which dimension must sum to 1?",
         "Each name gives the pairs of `[0, *name]` and `[*name, 0]`.",
         "With `before` and `after` as two LongTensors, `probabilities[before, after]` has one "
-        "probability for each predicted token. Take the logarithm, then the mean, then minus.",
+        "probability for each predicted token. Take minus the mean of their logarithms.",
     ),
     checks=(loss_of_one_name, loss_of_two_names, loss_of_a_new_pair),
     mistakes=MISTAKES,

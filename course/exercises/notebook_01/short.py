@@ -35,40 +35,40 @@ def short_run() -> Path | dict[str, dict]:
 
 
 STEPS, GOAL = 300, 2.29
-LEAST = 2.0  # no network of the course gets there on these names, however long it trains
+LEAST = 2.0  # no network in the course gets there on these names, however long it trains
 
 
 def run_beats_the_notebook(answer: Answer) -> None:
-    """a run of at most 300 steps on the bundled names, by what is in its files"""
+    """a run of at most 300 steps on the bundled names, by what its files say"""
     about, result = (_file(call(answer), name) for name in ("model.json", "result.json"))
     case = {"model.json": show(about), "result.json": show(result)}
     if about.get("data") != "names" or about.get("backward"):
-        raise NotYet("This run read other data; only one on `names`, forward, can compare", case)
+        raise NotYet(
+            "This run read other data; only a forward run on `names` can be compared", case
+        )
     if about.get("model") != "mlp":
-        raise NotYet("This run trained another model; make one with `--model mlp`", case)
+        raise NotYet("This run trained another model; train one with `--model mlp`", case)
     steps, loss = result.get("steps"), result.get("validation_loss")
     if not isinstance(steps, int) or not isinstance(loss, float):
-        raise NotYet("result.json says no steps or no validation loss; copy it whole", case)
+        raise NotYet("result.json has no steps or no validation loss; copy the whole file", case)
     model = MLP(27, **about.get("sizes", {}))
     if result.get("parameters") != sum(p.numel() for p in model.parameters()):
         raise NotYet(
-            "The two files are of different runs: a model of these sizes has another number of "
-            "parameters",
+            "The two files come from different runs: a model of these sizes has a different "
+            "number of parameters",
             case,
         )
     if steps > STEPS:
         raise NotYet(f"It took {steps} steps, {steps - STEPS} more than the {STEPS} allowed", case)
     if not LEAST < loss <= result.get("train_loss", 0) + 0.3:
         raise NotYet(
-            f"No training of {STEPS} steps ends with these losses on names: both are above {LEAST} "
-            "and near each other. Copy result.json as the run wrote it",
+            f"No training of {STEPS} steps ends with these losses on names: both would be "
+            f"above {LEAST} and close together. Copy result.json as the run wrote it",
             case,
         )
     if not loss < GOAL:
         away = f"{loss - GOAL:.3f} to go"
-        raise NotYet(
-            f"Its validation loss is {loss:.3f}, and it must be below {GOAL}: {away}", case
-        )
+        raise NotYet(f"Its validation loss is {loss:.3f}, but must be below {GOAL}: {away}", case)
 
 
 def _file(run: Any, name: str) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _file(run: Any, name: str) -> dict[str, Any]:
         folder = Path(run)
         if not folder.is_dir():
             raise NotYet(
-                "There is no such folder. A path is read from the folder of the notebook: a run in "
+                "There is no such folder. A path starts from the notebook's folder: a run in "
                 'runs/short is `Path("..") / "runs" / "short"`',
                 {"got": folder.name},
             )
@@ -90,9 +90,9 @@ def _file(run: Any, name: str) -> dict[str, Any]:
         text = files.get(name)
     if text is None:
         raise NotYet(
-            f"{name} is missing. `python -m intro_lm train` writes model.json at its start and "
-            "result.json at its end; a run without both is not finished",
-            {"there are": ", ".join(sorted(map(str, files))) or "no files"},
+            f"{name} is missing. `python -m intro_lm train` writes model.json at the start and "
+            "result.json at the end; a run without both hasn't finished",
+            {"found": ", ".join(sorted(map(str, files))) or "no files"},
         )
     found = json.loads(text) if type(text) is str else text
     return found if type(found) is dict else {}
@@ -102,16 +102,15 @@ SHORT = Exercise(
     name="01.short",
     solved_by=short_run,
     why=(
-        "A longer context is what this network lacked: six letters instead of three, with 16 "
-        "numbers a letter. In so few steps hardly anything is learned by heart, so weight "
-        "decay doesn't help yet, and a higher rate, 0.03, pays as long as it falls to zero at "
-        "the end. Larger batches help further, at the price of more time a step. The two files "
-        "say all that is needed to repeat the run but the flags of the training, which is why "
-        "those are written down with them."
+        "This network needed a longer context: six letters instead of three, with 16 numbers per "
+        "letter. In 300 steps it learns hardly anything by heart, so weight decay doesn't help "
+        "yet. A higher rate, 0.03, pays as long as it falls to zero at the end. Larger batches "
+        "help further, but each step takes longer. To repeat the run, you need the two files and "
+        "the flags of the training, so we wrote those down too."
     ),
     hints=(
-        "What did the notebook change to get from 2.29 to 2.25? That needs no more steps.",
-        "In 300 steps the training loss is hardly below the validation loss. So this is "
+        "What did the notebook change to get from 2.29 to 2.25? That takes no more steps.",
+        "After 300 steps the training loss is hardly below the validation loss. So this is "
         "underfitting, and what helps against overfitting costs you something here.",
         "Try a context of 5 to 8, an embedding of 16, and rates from 0.02 to 0.04, one change "
         "at a time, with `--batch-size 1024`. Then see what 2048 does.",

@@ -112,32 +112,31 @@ MISTAKES = (
     Mistake(
         _late,
         "`alpha` is added to the probabilities, which then no longer sum to 1. Add it to the "
-        "counts, and divide afterwards",
+        "counts, then divide",
     ),
     Mistake(
         _zeros,
-        "Only the counts of 0 grow. Add `alpha` to every count: a pair seen once was lucky, too",
+        "Only the counts of 0 grow. Add `alpha` to every count: a pair seen once was lucky too",
     ),
     Mistake(
         _old_sum,
-        "The rows sum to more than 1: they are divided by the sum of the counts before `alpha` was "
-        "added",
+        "The rows sum to more than 1: they are divided by the sums from before `alpha` was added",
     ),
     Mistake(
         _one_more,
         "The rows sum to more than 1: each of the V counts in a row grows by `alpha`, so the row's "
         "sum grows by V times `alpha`",
     ),
-    Mistake(_columns, "The columns sum to 1, and the rows should: a row is what follows one token"),
+    Mistake(_columns, "The columns sum to 1, but the rows should: a row is what follows one token"),
     Mistake(
         _no_keepdim,
-        "The rows don't sum to 1: the (V,) sums are laid along the columns. Keep the dimension "
-        "(`keepdim=True`), so that each row is divided by its own sum",
+        "The rows don't sum to 1: the (V,) sums line up with the columns. With `keepdim=True`, "
+        "each row is divided by its own sum",
     ),
-    Mistake(_whole, "The whole table sums to 1, and each row of it should"),
+    Mistake(_whole, "The whole table sums to 1, but each row should"),
     Mistake(_backward, "The pairs are reversed: the row is the token before, the column after"),
-    Mistake(_three, "The rows sum to 1 for three tokens only; V is a row's length"),
-    Mistake(_first, "Only the first pair is measured; the loss is the mean over all"),
+    Mistake(_three, "The rows sum to 1 only for three tokens; V is the length of a row"),
+    Mistake(_first, "Only the first pair is measured; the loss is the mean over all pairs"),
     Mistake(_by_math, LOG_OF_ZERO),
     Mistake(_added_up, "This is the sum over the pairs; divide by how many there are"),
     Mistake(_unsigned, "The sign is missing: log p is negative, the loss is minus log p"),
@@ -160,7 +159,7 @@ def smoothed_by_other_amounts(answer: Answer) -> None:
 
 
 def not_smoothed(answer: Answer) -> None:
-    """that with an amount of 0 a pair which was never counted makes the loss infinite"""
+    """that with `alpha` 0 a pair never counted makes the loss infinite"""
     counts = torch.tensor([[0, 6, 2], [3, 1, 4], [5, 2, 1]])
     pairs = torch.tensor([0, 1]), torch.tensor([0, 2])
     compare(answer, smooth, (counts, 0.0, *pairs), MISTAKES)
@@ -170,17 +169,17 @@ SMOOTHING = Exercise(
     name="01.smoothing",
     solved_by=smooth,
     why=(
-        "A row grows by `alpha` in each of its V columns, so its sum grows by V times `alpha`, "
-        "and dividing by the new sum keeps a probability for every pair. Smoothing moves "
-        "belief from what was counted to what was not. Where a row holds thousands of counts, "
-        "1 more or less hardly matters; where it holds ten, V added ones outweigh them, and "
-        "every token becomes nearly as likely as any other. How much to add is therefore a "
-        "choice that is made on names that were not counted."
+        "Each of the V counts in a row grows by `alpha`, so the row's sum grows by V times "
+        "`alpha`. Dividing by the new sum gives every pair a probability. Smoothing moves belief "
+        "from what was counted to what wasn't. Where a row holds thousands of counts, 1 more or "
+        "less hardly matters. Where it holds ten, the V added ones outweigh them, and every "
+        "token becomes nearly as likely as any other. So choose the amount on names that you "
+        "didn't count."
     ),
     hints=(
-        "Add first, divide afterwards. Which sum belongs below a row: the old or the new one?",
-        "`larger = counts + alpha` and its sums over dimension 1, with `keepdim=True`, give "
-        "the table. The loss is that of the exercise before, for pairs that are given.",
+        "Add first, then divide. Which sum do you divide by: the old or the new one?",
+        "`larger = counts + alpha` and its sums over dimension 1, with `keepdim=True`, give the "
+        "table. The loss is that of the previous exercise, for the given pairs.",
         "`probabilities = larger / larger.sum(1, keepdim=True)`; then "
         "`-probabilities[before, after].log().mean().item()`.",
     ),

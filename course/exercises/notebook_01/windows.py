@@ -63,16 +63,16 @@ MISTAKES = (
     Mistake(_without_end, "The end is missing: the boundary after the last letter is a target too"),
     Mistake(
         _without_padding,
-        "The beginning is missing: the first letters are predicted as well, from a context that "
-        "boundaries pad in front",
+        "The beginning is missing: the first letters are predicted too, from a context padded "
+        "with boundaries in front",
     ),
     Mistake(
         _one_boundary,
-        "One boundary in front is not enough: the first context is made of boundaries alone, as "
-        "many as the context is long",
+        "One boundary in front isn't enough: the first context is boundaries only, "
+        "`context_length` of them",
     ),
     Mistake(_reversed, "The contexts are reversed: the most recent token comes last, on the right"),
-    Mistake(_padded_at_the_end, "The padding follows the letters, and belongs before them"),
+    Mistake(_padded_at_the_end, "The padding follows the letters, but belongs before them"),
     Mistake(_target_inside, "Each context holds the very token that it should predict"),
 )
 
@@ -96,9 +96,9 @@ WINDOWS = Exercise(
     solved_by=build_windows,
     why=(
         "With T boundaries in front, each letter of the name has T tokens before it, and one "
-        "rule serves all of them. `unfold` slides a window of T + 1 tokens over the padded "
-        "name, one step at a time: all but the last are the context, the last is the target. "
-        "It copies nothing; both results are views of the padded name."
+        "rule works for all. `unfold` slides a window of T + 1 tokens over the padded name, one "
+        "step at a time: all but the last are the context, the last is the target. It copies "
+        "nothing; both results are views of the padded name."
     ),
     hints=(
         "Write down the five examples of *anna* as ids. Which list of ids, cut into pieces of "

@@ -57,12 +57,11 @@ def _log_of_ten(loss: float, tokens: int, texts: list[str]) -> float:
 
 MISTAKES = (
     Mistake(_nats, "This is in nats; a bit is ln 2 nats"),
-    Mistake(_times_log, "A bit is less than a nat, so the number of bits is the larger: divide"),
+    Mistake(_times_log, "A bit is smaller than a nat, so there are more bits than nats: divide"),
     Mistake(_per_token, "This is per token, and the tokens here are longer than a character"),
     Mistake(
         _upside_down,
-        "The quotient is upside down: all bits together are loss times tokens, and the characters "
-        "share them",
+        "The fraction is upside down: loss times tokens is the total, and the characters share it",
     ),
     Mistake(_without_ends, "The end of each text is predicted too and counts as a character"),
     Mistake(_per_text, "This divides by the number of texts; count their characters"),
@@ -71,12 +70,12 @@ MISTAKES = (
 
 
 def bits_of_one_text(answer: Answer) -> None:
-    """one text of seven characters in three pieces and its end"""
+    """one text: seven characters in three pieces, and its end"""
     compare(answer, bits_per_character, (3.0, 4, ["lowest,"]), MISTAKES)
 
 
 def bits_of_texts(answer: Answer) -> None:
-    """several texts of different lengths, an empty one among them"""
+    """several texts of different lengths, including an empty one"""
     for tokens, texts in ((6, ["a", "newest", ""]), (40, ["über " * 20, "x"])):
         compare(answer, bits_per_character, (2.5, tokens, texts), MISTAKES)
 
@@ -85,13 +84,13 @@ BITS = Exercise(
     name="02.bits",
     solved_by=bits_per_character,
     why=(
-        "Mean times number is the sum: all that the texts cost, in nats. That sum does not "
-        "depend on how they were cut into tokens, and divided by ln 2 it is in bits. Only "
-        "then it is shared out, among characters, which are the same for every vocabulary."
+        "The mean times the number of tokens is the total cost of the texts, in nats. Totals can "
+        "be compared however the texts were cut into tokens. Divide by ln 2 to get bits, then by "
+        "the number of characters, which is the same for every vocabulary."
     ),
     hints=(
         "How many nats do all tokens cost together?",
-        "A bit is ln 2 nats, `math.log(2)`, so the number of bits is the larger one.",
+        "A bit is ln 2 nats, `math.log(2)`, so there are more bits than nats.",
         "Divide by `sum(len(text) + 1 for text in texts)`: the 1 is for the end.",
     ),
     checks=(bits_of_one_text, bits_of_texts),

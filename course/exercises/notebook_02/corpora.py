@@ -1,4 +1,4 @@
-"""What is demanded of any corpus: its splits, its texts, its vocabulary."""
+"""What we require of any corpus: its splits, its texts, its vocabulary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def reseed(seed: int) -> None:
-    """Put every global source of chance into another state, as another kernel would have it."""
+    """Put every global random generator into another state, as if in another kernel."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - an answer may draw from it
     torch.manual_seed(seed)
@@ -39,7 +39,7 @@ def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, l
         if isinstance(part, Dataset):
             if "text" not in part.column_names:
                 raise NotYet(
-                    f"The texts of a corpus are in a column called text, and {name} has none",
+                    f"The texts of a corpus belong in a column called text, but {name} has none",
                     inputs | {"columns": ", ".join(part.column_names)},
                 )
             part = part["text"][:]
@@ -53,7 +53,7 @@ def parts_of(got: Any, inputs: dict[str, str], whole: str = "It") -> dict[str, l
 def demand_once(
     parts: dict[str, list[str]], texts: Sequence[str], inputs: dict[str, str], lost: str
 ) -> None:
-    """Demand that each text is in one split, once."""
+    """Require that each text is in one split, once."""
     split_of: dict[str, str] = {}
     for name, part in parts.items():
         for text in part:
@@ -62,7 +62,7 @@ def demand_once(
                 where = f"in {other} and {name}: it leaks"
                 if other == name:
                     where = f"twice in {name}: keep each text once"
-                raise NotYet(f"A text that repeats is {where}", inputs | {"text": show(text)})
+                raise NotYet(f"A repeated text is {where}", inputs | {"text": show(text)})
             split_of[text] = name
     missing = [text for text in texts if text not in split_of]
     if missing:
@@ -77,7 +77,7 @@ def demand_once(
 
 
 def demand_corpus(corpus: Any, parts: dict[str, list[str]], inputs: dict[str, str]) -> None:
-    """Demand a `DatasetDict` without an empty split."""
+    """Require a `DatasetDict` without an empty split."""
     from datasets import DatasetDict
 
     if not isinstance(corpus, DatasetDict):
@@ -90,16 +90,16 @@ def demand_corpus(corpus: Any, parts: dict[str, list[str]], inputs: dict[str, st
 
 
 def demand_encodes(vocabulary: Any, parts: dict[str, list[str]], inputs: dict[str, str]) -> None:
-    """Demand a vocabulary of the package's that can encode every text."""
+    """Require one of the package's vocabularies that can encode every text."""
     if not isinstance(vocabulary, data.Vocabulary | data.Subwords):
-        raise NotYet("The vocabulary should be one of the package's", {"got": show(vocabulary)})
+        raise NotYet("The vocabulary should be one from the package", {"got": show(vocabulary)})
     for name, part in parts.items():
         for text in part:
             try:
                 vocabulary.encode(text)
             except ValueError:
                 raise NotYet(
-                    f"The vocabulary can't encode a text of {name}; it takes the characters of "
-                    "all three splits (these aren't counts, so nothing leaks)",
+                    f"The vocabulary can't encode a text of {name}. Build it from all splits; "
+                    "characters aren't counts, so nothing leaks",
                     inputs | {"text": show(text)},
                 ) from None

@@ -44,7 +44,7 @@ def load_own(path: str, column: str) -> tuple[datasets.DatasetDict, data.Vocabul
 
 
 def load(answer: Answer, rows: list[str], ending: str, column: str) -> tuple[Any, dict[str, str]]:
-    """What the answer makes of a file with these texts, and the file as a message shows it."""
+    """What the answer makes of a file with these texts, and how a message shows the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"own{ending}"
         table = [{"id": str(n), column: text} for n, text in enumerate(rows)]
@@ -66,18 +66,18 @@ def load(answer: Answer, rows: list[str], ending: str, column: str) -> tuple[Any
 
 
 def demand_clean(parts: dict[str, list[str]], inputs: dict[str, str]) -> None:
-    """Demand texts without blank ones and without white space to tidy up."""
+    """Require texts that aren't blank and have no white space to tidy up."""
     for name, part in parts.items():
         for text in part:
             case = inputs | {"in": name, "text": show(text)}
             if not text.strip():
                 raise NotYet("A blank text isn't a text; leave it out", case)
             if text != text.strip():
-                raise NotYet("A text begins or ends with white space; take it off", case)
+                raise NotYet("A text begins or ends with white space; strip it", case)
             if text != " ".join(text.split()):
                 raise NotYet(
-                    "Inside a text a run of white space should be one space. `strip` sees only the "
-                    "ends; `split` without arguments cuts at every run",
+                    "Inside a text, a run of white space should be one space. `strip` sees only "
+                    "the ends; `split` without arguments cuts at every run",
                     case,
                 )
 
@@ -88,14 +88,14 @@ def _look_into(answer: Answer, rows: list[str], ending: str, column: str) -> dic
     demand_corpus(corpus, parts, inputs)
     demand_clean(parts, inputs)
     cleaned = [text for row in rows if (text := " ".join(row.split()))]
-    demand_once(parts, cleaned, inputs, "cleaning and splitting should lose none")
+    demand_once(parts, cleaned, inputs, "cleaning and splitting should lose no text")
     demand_encodes(vocabulary, parts, inputs)
     known = {character for part in parts.values() for text in part for character in text}
     if isinstance(vocabulary, data.Vocabulary) and (strange := {*vocabulary.characters} - known):
         raise NotYet(
-            "The vocabulary has characters that no text of the corpus has; make it from the clean "
-            "texts",
-            inputs | {"too many": show(sorted(strange))},
+            "The vocabulary has characters that no text of the corpus has; build it from the "
+            "clean texts",
+            inputs | {"extra": show(sorted(strange))},
         )
     return parts
 
@@ -129,9 +129,9 @@ def same_again(answer: Answer) -> None:
         found.append(_look_into(answer, REVIEWS, ".csv", "review")["test"])
     if not sorted(found[0]) == sorted(found[1]) == sorted(found[2]):
         raise NotYet(
-            "Each call gives other splits, so that no result could be repeated; give the split a "
+            "Each call gives different splits, so no result could be repeated. Give the split a "
             "seed",
-            {"test at first": show(found[0]), "test then": show(found[1])},
+            {"test, first call": show(found[0]), "test, second call": show(found[1])},
         )
 
 
@@ -140,17 +140,16 @@ FILE = Exercise(
     solved_by=load_own,
     why=(
         "`data.load_file` reads the file and drops blank texts and exact repeats. Cleaning can "
-        "make two texts equal that were not, so the split has to come after it, once more, by "
-        "`data.split`, which has a seed of its own. The vocabulary takes the characters of all "
-        "splits: these aren't counts, and a character that only a test text has must be "
-        "encoded too."
+        "make two different texts equal, so we split again after it, with `data.split`, which "
+        "has its own seed. The vocabulary takes the characters of all splits: these aren't "
+        "counts, and a character that occurs only in a test text must be encoded too."
     ),
     hints=(
-        "`data.load_file(path, text=column)` does most of it. Which texts does it take for "
+        "`data.load_file(path, text=column)` does most of it. Which texts does it keep as "
         "different that are equal once they are clean?",
         '`" ".join(text.split())` cleans a text. Put the texts of all splits into one list, '
-        "clean, and split again with `data.split`.",
-        '`[text for part in corpus.values() for text in part["text"]]` are all texts of a '
+        "clean them, and split again with `data.split`.",
+        '`[text for part in corpus.values() for text in part["text"]]` lists all texts of a '
         "corpus; `data.Vocabulary.from_texts` takes them.",
     ),
     checks=(clean_file, untidy_file, jsonl_file, same_again),

@@ -55,16 +55,16 @@ def _with_labels(rows: datasets.Dataset, language: str) -> list[dict[str, Any]]:
 MISTAKES = (
     Mistake(
         _by_text,
-        "Nothing matches. The label is stored as a number: was it compared with a name? "
+        "Nothing matches. The label is stored as a number: did you compare it with a name? "
         '`rows.features["label"]` translates one into the other',
     ),
     Mistake(_next_label, "These are the names of the next language: labels are numbered from 0"),
     Mistake(_without_repeats, "A name that occurs twice is in the table twice; keep both"),
     Mistake(_all_others, "These are the names of all the other languages"),
-    Mistake(_with_labels, "These are whole rows; of each, only the text is asked for"),
+    Mistake(_with_labels, "These are whole rows; return only the text of each"),
     Mistake(
         _first_met,
-        "The numbers follow the order in which labels occur; ask the feature, which knows them",
+        "The labels are numbered as they occur; ask the feature, which knows their numbers",
     ),
 )
 
@@ -88,7 +88,7 @@ def four_rows(answer: Answer) -> None:
 
 
 def other_languages(answer: Answer) -> None:
-    """other languages, one of them without a name, and a name that repeats"""
+    """other languages, one without names, and a name that repeats"""
     for language in ("english", "polish", "german"):
         _names(answer, ["weber", "smith", "braun", "smith", "rossi"], [1, 0, 1, 0, 2], language)
 
@@ -97,14 +97,14 @@ LANGUAGE = Exercise(
     name="02.language",
     solved_by=names_of,
     why=(
-        "A `ClassLabel` is stored as a number; its feature has the names, and `str2int` and "
-        "`int2str` go from one to the other. The number of a language is its index in "
-        "`names`, whatever occurs in this split. `[:]` makes a list of the column."
+        "A `ClassLabel` is stored as a number. Its feature has the names, and `str2int` and "
+        "`int2str` go from one to the other. The number of a language is its index in `names`, "
+        "whatever occurs in this split. `[:]` turns a column into a list."
     ),
     hints=(
         'What does `rows[0]["label"]` hold, and what does `rows.features["label"]` know?',
         '`rows.features["label"].str2int(language)` is the number to look for.',
-        "`rows.filter(lambda row: …)` keeps rows; a column of the result, with `[:]`, is the list.",
+        "`rows.filter(lambda row: …)` selects rows; `[:]` turns a column of them into a list.",
     ),
     checks=(four_rows, other_languages),
     mistakes=MISTAKES,

@@ -48,40 +48,40 @@ GOAL = 0.95  # of the 3-gram's bits per character
 
 
 def demand_size(parts: dict[str, list[str]]) -> None:
-    """Demand as many texts and characters as make a score mean something, and no more."""
+    """Require enough texts and characters for a meaningful score, and few enough to check."""
     texts = sum(map(len, parts.values()))
     characters = sum(len(text) for part in parts.values() for text in part)
     case = {"got": f"{texts:,} texts, {characters:,} characters"}
     if texts < 200 or characters < 20_000:
         raise NotYet(
-            "That is too small for a score that means something: 200 texts and 20,000 characters "
-            "is the least",
+            "That is too small for a meaningful score: use at least 200 texts and 20,000 "
+            "characters",
             case,
         )
     if characters > 300_000:
-        raise NotYet("That takes too long to check: use a part of 300,000 characters", case)
+        raise NotYet("That takes too long to check: use at most 300,000 characters", case)
     if len(parts["validation"]) < texts / 20:
         raise NotYet("Validation should hold at least a twentieth of the texts", case)
 
 
 def demand_network(model: Any) -> None:
-    """Demand a module with weights."""
+    """Require a module with weights."""
     if not isinstance(model, torch.nn.Module):
         raise NotYet("The third thing should be the trained network", {"got": show(model)})
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise NotYet("The model has no weights that are trained; a network is asked for")
+        raise NotYet("The model has no weights that are trained; return a network")
 
 
 def demand_no_leak(parts: dict[str, list[str]]) -> None:
-    """Demand that validation and test are new, white space and capitals aside."""
+    """Require new texts in validation and test, apart from white space and capitals."""
     split_of: dict[str, str] = {}
     for name, part in parts.items():
         for text in part:
             other = split_of.setdefault(" ".join(text.split()).lower(), name)
             if other != name:
                 raise NotYet(
-                    f"A text leaks: it is in {other} and in {name}, white space and capitals "
-                    "aside. Drop repeats before you split",
+                    f"A text leaks: it is in {other} and in {name}, apart from white space and "
+                    "capitals. Drop repeats before you split",
                     {"text": show(text)},
                 )
     learned = set(_stretches(parts["train"], 1))
@@ -89,10 +89,9 @@ def demand_no_leak(parts: dict[str, list[str]]) -> None:
     known = sum(stretch in learned for stretch in asked) / max(len(asked), 1)
     if known > MOST_SHARED:
         raise NotYet(
-            f"Of the stretches of {STRETCH} characters in validation and test, {known:.0%} are "
-            f"in training texts too, and {MOST_SHARED:.0%} is the most. Do texts quote each "
-            "other, or were they cut so that they overlap? Cut smaller and drop repeats, or split "
-            "by document"
+            f"{known:.0%} of the stretches of {STRETCH} characters in validation and test are in "
+            f"training texts too; the limit is {MOST_SHARED:.0%}. Do texts quote each other, or do "
+            "the pieces overlap? Cut smaller and drop repeats, or split by document"
         )
 
 
@@ -103,7 +102,7 @@ def _stretches(texts: list[str], step: int) -> list[str]:
 def demand_score(
     model: Any, vocabulary: Any, learn: list[str], check: list[str], counted: float
 ) -> None:
-    """Demand that the network beats the 3-gram's bits per character on the validation texts."""
+    """Require that the network beats the 3-gram's bits per character on the validation texts."""
     try:
         bits, learned = (evaluate_bits(model, vocabulary, texts) for texts in (check, learn))
     except (ValueError, RuntimeError, IndexError, TypeError, AttributeError) as error:
@@ -114,16 +113,16 @@ def demand_score(
     if not bits <= GOAL * counted:
         if learned < bits * GOAL:
             why = (
-                "It is much better on training texts: it learned them by heart. Fewer steps, a "
-                "smaller network or more data help"
+                "It is much better on training texts: it learned them by heart. Try fewer steps, "
+                "a smaller network or more data"
             )
         else:
             why = (
-                "It is no better on training texts, so it can still learn: more steps, another "
-                "learning rate, a longer context"
+                "It is no better on training texts, so it can still learn. Try more steps, "
+                "another learning rate or a longer context"
             )
         raise NotYet(
-            f"The network needs {GOAL * counted:.2f} bits per character and has {bits:.2f}. {why}",
+            f"The network has {bits:.2f} bits per character; reach {GOAL * counted:.2f}. {why}",
             {
                 "3-gram": f"{counted:.2f} bits per character",
                 "network": f"{bits:.2f}",
@@ -136,7 +135,7 @@ LAST: list[Any] = []  # what the answer gave in the first check, for those after
 
 
 def own_corpus(answer: Answer) -> None:
-    """that the corpus has three splits, a fitting size, and a vocabulary that can encode it"""
+    """that the corpus has three splits, a suitable size, and a vocabulary that can encode it"""
     got = call(answer)
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise NotYet("It should return three things: corpus, vocabulary and network")
@@ -155,7 +154,7 @@ def own_splits(answer: Answer) -> None:
 
 
 def own_score(answer: Answer) -> None:
-    """that on the validation texts the network is 5% better than a 3-gram of characters"""
+    """that the network is 5% better than a 3-gram of characters on the validation texts"""
     parts, vocabulary, model = LAST
     learn, check = parts["train"], parts["validation"]
     characters = data.Vocabulary.from_texts(text for part in parts.values() for text in part)
@@ -168,20 +167,20 @@ OWN = Exercise(
     name="02.own",
     solved_by=swap_in,
     why=(
-        "Ours are the names of characters in Unicode, which every Python holds, up to U+0FFF: "
-        "*armenian small letter zhe*. The words are few and long, so two letters of context, "
-        "which is what the 3-gram has, tell it little, and eight tell the network much; 300 "
-        "steps are enough. On given names the same network gains far less: a name has less "
-        "that one could foresee. What to look at first is always the data: how many texts, "
-        "how long, which characters, which repeats."
+        "Ours are the names of Unicode characters up to U+0FFF, which every Python holds: "
+        "*armenian small letter zhe*. They use few words, but long ones, so two letters of "
+        "context tell the 3-gram little, and eight tell the network much; 300 steps are enough. "
+        "On given names the same network gains far less, because names are harder to predict. "
+        "Always look at the data first: how many texts, how long, which characters, which "
+        "repeats."
     ),
     hints=(
-        "Take texts that you can look through: lines or paragraphs of a file, through "
+        "Take texts that you can look through: lines or paragraphs of a file, read with "
         "`load_own` or `data.load_file`. Print a few, count the repeats, then split.",
-        "Train as `train_mlp` does, in a cell of your own, and let the function return what "
-        "that cell made. A longer context is the first thing to try, then more steps.",
-        "If the network is much better on training texts than on validation texts, it learns "
-        "by heart: early stopping, fewer hidden units, or more data.",
+        "Train as `train_mlp` does, in a cell of your own, and let the function return what that "
+        "cell made. Try a longer context first, then more steps.",
+        "If the network is much better on training texts than on validation texts, it learns by "
+        "heart: try early stopping, fewer hidden units, or more data.",
     ),
     checks=(own_corpus, own_splits, own_score),
 )

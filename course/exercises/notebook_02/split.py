@@ -43,7 +43,7 @@ def split_by_document(texts: list[str], documents: list[str], seed: int) -> dict
 
 
 def _documents(count: int) -> list[tuple[str, str]]:
-    """Rows (text, document): 1 to 7 texts of each document's own, some twice, and shared ones."""
+    """Rows (text, document): 1 to 7 texts for each document, some twice, and some shared."""
     rows = []
     for n in range(count):
         name = f"doc{n}"
@@ -59,19 +59,19 @@ def _look_at(answer: Answer, rows: list[tuple[str, str]], seed: int = 0) -> dict
     texts, documents = [row[0] for row in rows], [row[1] for row in rows]
     inputs = {"texts": show(texts), "documents": show(documents), "seed": str(seed)}
     parts = parts_of(call(answer, texts, documents, seed), inputs)
-    demand_once(parts, texts, inputs, "where did the cuts, or the repeats, take them?")
+    demand_once(parts, texts, inputs, "did the cuts lose them, or the repeats?")
     demand_whole_documents(parts, rows, inputs)
     return parts
 
 
 def nothing_leaks(answer: Answer) -> None:
-    """that no text and no document is in two splits, and each text once, of ten documents"""
+    """that no text or document is in two splits, and each text once, for ten documents"""
     for seed in range(3):
         _look_at(answer, _documents(10), seed)
 
 
 def fractions(answer: Answer) -> None:
-    """the same with 500 documents, and that the fractions are about 80, 10 and 10 percent"""
+    """the same for 500 documents, and fractions of about 80, 10 and 10 percent"""
     parts = _look_at(answer, _documents(500))
     total = sum(map(len, parts.values()))
     found = {name: len(part) / total for name, part in parts.items()}
@@ -84,7 +84,7 @@ def fractions(answer: Answer) -> None:
 
 
 def seeded(answer: Answer) -> None:
-    """that the seed alone decides: the same in every kernel, another with another seed"""
+    """that the seed alone decides: the same split in every kernel, another for another seed"""
     rows = _documents(40)
     texts, documents = [row[0] for row in rows], [row[1] for row in rows]
 
@@ -93,23 +93,23 @@ def seeded(answer: Answer) -> None:
         return sorted(parts_of(call(answer, texts, documents, seed), {})["test"])
 
     once, again = test_split(0), test_split(0)
-    case = {"seed": "0, twice", "test at first": show(once), "test then": show(again)}
+    case = {"seed": "0, twice", "test, first call": show(once), "test, second call": show(again)}
     if once != again:
         raise NotYet(
-            "The same seed gives two different splits; draw from `random.Random(seed)`, or another "
-            "generator of your own",
+            "The same seed gives two different splits. Draw from `random.Random(seed)`, or from "
+            "another generator of your own",
             case,
         )
     if all(test_split(seed) == once for seed in (1, 2, 3)):
         raise NotYet(
-            "Every seed gives the same split; shuffle the documents by it", {"seed": "0–3"}
+            "Every seed gives the same split; shuffle the documents with it", {"seed": "0–3"}
         )
     for salt in range(3):
         other = attempt(answer, salted(texts, salt), salted(documents, salt), 0)
         if isinstance(other, dict) and sorted(parts_of(other, {})["test"]) != once:
             raise NotYet(
-                "In another Python process the same seed would give another split: the order of a "
-                "`set` of texts, and what `hash` gives for one, differ from process to process. "
+                "In another Python process the same seed would give another split: the order of "
+                "a `set` of texts, and the `hash` of a text, differ from process to process. "
                 "Sort, or use `dict.fromkeys`",
                 {"seed": "0"},
             )
@@ -118,7 +118,7 @@ def seeded(answer: Answer) -> None:
 def demand_whole_documents(
     parts: dict[str, list[str]], rows: list[tuple[str, str]], inputs: dict[str, str]
 ) -> None:
-    """Demand that no document has texts of its own in two splits."""
+    """Require that no document's own texts are in two splits."""
     homes: dict[str, set[str]] = {}
     for text, document in rows:
         homes.setdefault(text, set()).add(document)
@@ -131,8 +131,8 @@ def demand_whole_documents(
             other, earlier = split_of.setdefault(document, (name, text))
             if other != name:
                 raise NotYet(
-                    f"The document {document!r} is in two splits: a reader of its paragraphs in "
-                    "one knows what the others are about. Draw documents, not paragraphs",
+                    f"The document {document!r} is in two splits: its paragraphs in one tell what "
+                    "the others are about. Draw documents, not paragraphs",
                     inputs | {other: show(earlier), name: show(text)},
                 )
 
@@ -153,14 +153,14 @@ SPLIT = Exercise(
     name="02.split",
     solved_by=split_by_document,
     why=(
-        "What must not be in two splits is drawn: the documents, and their texts follow them. "
-        "Repeats go first, each text to the document that has it first. The "
-        "generator is of this call alone, so nothing that ran before matters, and `sorted` "
-        "gives the same list in every process, which a set would not."
+        "No document may be in two splits, so we draw documents, and their texts follow. Before "
+        "that, each repeated text goes to the first document that has it. The generator belongs "
+        "to this call alone, so nothing that ran before matters. `sorted` gives the same list in "
+        "every process; a set would not."
     ),
     hints=(
-        "Which of the two must be shuffled and cut, texts or documents? And what becomes of a "
-        "text that occurs in two documents?",
+        "What must be shuffled and cut, texts or documents? And what happens to a text that "
+        "occurs in two documents?",
         "First give each text one document: a dictionary with `setdefault(text, document)` "
         "keeps the first.",
         "Sort the documents, shuffle them (`random.Random(seed).shuffle`, or `torch.randperm` "

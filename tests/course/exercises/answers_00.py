@@ -90,16 +90,16 @@ LOOP = "for parameter in parameters:"
 WRONG = [
     ("00.derivative", by_backward, "autograd found them"),
     *((("00.derivative", by_differences(h), "Are they differences")) for h in (1e-3, 1e-6)),
-    ("00.cross_entropy", lambda z, y: F.cross_entropy(z, y), "`F.cross_entropy` did it"),
+    ("00.cross_entropy", lambda z, y: F.cross_entropy(z, y), "`F.cross_entropy` did the work"),
     (
         "00.cross_entropy",
         ("logits.max(1, keepdim=True).values", "logits[:, :1]"),
-        "Take each row's largest logit",
+        "subtract each row's largest logit",
     ),
-    ("00.sgd", by_an_optimizer, "A PyTorch optimiser did the step"),
+    ("00.sgd", by_an_optimizer, "A PyTorch optimiser took the step"),
     ("00.sgd", gradients_left_off, "It leaves gradients off"),
     ("00.sgd", ("with torch.no_grad():", "if True:"), "Put it under `with torch.no_grad():`"),
-    ("00.sgd", ("parameter -=", "parameter = parameter -"), "The parameters are what they were"),
+    ("00.sgd", ("parameter -=", "parameter = parameter -"), "The parameters haven't changed"),
     (
         "00.sgd",
         (
@@ -115,14 +115,14 @@ WRONG = [
     ("00.sgd", ("parameter.grad = None", "pass"), "the sum of both gradients"),
     ("00.sgd", (LOOP, "for parameter in parameters[:1]:"), "Only the first parameter moved"),
     ("00.beat", (LENGTHS, "((1, 0.99),)"), "what our table of pairs reaches"),
-    ("00.beat", (LENGTHS, "((2, 0.99),)"), "try to use several lengths together"),
+    ("00.beat", (LENGTHS, "((2, 0.99),)"), "try several lengths together"),
     ("00.beat", ("counts + 0.01", "counts"), "Some logits are nan"),
     (
         "00.beat",
         ("counts + 0.01", "counts", "0.01 / 27", "0.0", LENGTHS, "((1, 1.0),)"),
-        "got the probability 0",
+        "got probability 0",
     ),
-    ("00.beat", with_the_validation_names, "It works for these names only"),
+    ("00.beat", with_the_validation_names, "It works only for these names"),
     ("00.beat", ("mixture.log()", "mixture"), "These are probabilities"),
     (
         "00.beat",

@@ -50,7 +50,7 @@ def run(file, **changes):
 BUGS = [
     ("loop_a", "step before backward", "loop_a has another bug"),
     ("loop_b", "loss of the last batch only", "what dropout does in it"),
-    ("loop_d", "", "loop_d is still to be found"),
+    ("loop_d", "", "loop_d is missing"),
     ("loop_a", "gradients ad up", "did you mean 'gradients add up'?"),
     ("loop_f", "gradients add up", "There is no loop 'loop_f'"),
 ]
@@ -72,8 +72,8 @@ WRONG = [
     ("01.short", run("result.json", validation_loss=1.2), "No training of 300 steps ends with"),
     ("01.short", run("result.json", train_loss=1.2), "No training of 300 steps ends with"),
     ("01.short", run("result.json", steps=1000), "700 more than the 300 allowed"),
-    ("01.short", run("result.json", parameters=11897), "of different runs"),
-    ("01.short", run("result.json", validation_loss=None), "copy it whole"),
+    ("01.short", run("result.json", parameters=11897), "from different runs"),
+    ("01.short", run("result.json", validation_loss=None), "copy the whole file"),
     ("01.short", run("model.json", data="makemore-names"), "read other data"),
     ("01.short", run("model.json", model="lstm"), "`--model mlp`"),
 ]

@@ -79,9 +79,9 @@ def test_checks_run_up_to_the_first_that_fails():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (hangs, "after 1 s of calculating; is there a loop that never ends?"),
-        (lambda x: os._exit(3), "your function ran has ended (exit 3)"),
-        (lambda x: ctypes.string_at(0), "ran has ended (signal SIGSEGV)"),
+        (hangs, "after 1 s of computing. Is there an endless loop?"),
+        (lambda x: os._exit(3), "ran your function has ended (exit 3)"),
+        (lambda x: ctypes.string_at(0), "function has ended (signal SIGSEGV)"),
         (lambda x: sys.exit(3), "raised SystemExit: 3"),
         (calls_itself, "raised RecursionError"),
         (lambda x: bytearray(2**29), "MemoryError"),
@@ -101,7 +101,7 @@ def test_processor_time_counts_and_an_answer_that_waits_is_given_up_later(monkey
     assert run_checks(lambda x: time.sleep(0.7) or x * 2, CHECKS) is None
     monkeypatch.setattr(running, "PATIENCE", 1)
     report = run_checks(lambda x: time.sleep(60), CHECKS)
-    assert "after 1 s, most of which it waited" in report.message
+    assert "after 1 s, mostly waiting" in report.message
 
 
 def test_no_open_file_of_the_kernel_can_be_written_to(tmp_path):
