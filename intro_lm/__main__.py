@@ -10,7 +10,7 @@ COMMANDS = {  # each is a module of intro_lm.cli
     "train": "train a language model",
     "sample": "write texts with a trained language model",
     "classify": "train a text classifier",
-    "sweep": "search hyperparameters; the same command goes on where it stopped",
+    "sweep": "search hyperparameters; the same command continues a sweep",
     "data": "list, fetch and look at datasets",
     "doctor": "check versions, device, threads, disk and git branch",
 }
@@ -27,14 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         command = import_module(f"intro_lm.cli.{chosen}")
     except ImportError as error:
-        print(f"{error}; what helps says: {sys.executable} -m intro_lm doctor", file=sys.stderr)
+        print(f"{error}; for a remedy run: {sys.executable} -m intro_lm doctor", file=sys.stderr)
         return 1
     command.add_flags(parsers[chosen])
     options = parser.parse_args(arguments)
     try:
         return command.run(options)
     except (ValueError, KeyError, OSError, ArithmeticError, KeyboardInterrupt) as error:
-        # Not at the top: an old Python can't read it, and the doctor must run there.
+        # Not at the top: an old Python can't read it, but must run the doctor.
         from intro_lm.cli.flags import in_flags
 
         print(in_flags(error, parsers[chosen].format_usage()), file=sys.stderr)

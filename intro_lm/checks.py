@@ -1,4 +1,4 @@
-"""What a user types, checked once: each check names the value and what it must be."""
+"""Checks of what a user types: each error names the value and what it must be."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeGuard
 
-# The annotations of the arguments that can be typed, and the type of what is typed.
+# The annotations of arguments that a user can type, and the type of what is typed.
 TYPES: dict[Any, type] = {int: int, float: float, str: str, bool: bool}
 TYPES |= {int | None: int, float | None: float}
 
 
 def arguments_of(*functions: Callable) -> dict[str, tuple[type, Any]]:
-    """The type and the default of each argument that can be typed and has a default."""
+    """The type and default of each argument that has one and that a user can type."""
     found = {}
     for function in functions:
         fixed = function.keywords if isinstance(function, partial) else {}
@@ -26,7 +26,7 @@ def arguments_of(*functions: Callable) -> dict[str, tuple[type, Any]]:
 
 
 def require_count(**values: Any) -> None:
-    """Refuse what is not a whole number of at least 1: `require_count(steps=steps)`."""
+    """Refuse values that aren't whole numbers from 1 on: `require_count(steps=steps)`."""
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
@@ -35,7 +35,7 @@ def require_count(**values: Any) -> None:
 def require_number(
     at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf, **values: Any
 ) -> None:
-    """Refuse what is not a finite number in the range."""
+    """Refuse values that aren't finite numbers in range."""
     bounds = {"of at least": at_least, "above": above, "below": below}
     wanted = "".join(f" {word} {bound}" for word, bound in bounds.items() if is_number(bound))
     for name, value in values.items():
@@ -44,12 +44,12 @@ def require_number(
 
 
 def require_fraction(**values: Any) -> None:
-    """Refuse what is not a number from 0 to below 1."""
+    """Refuse values that aren't from 0 to below 1."""
     require_number(at_least=0, below=1, **values)
 
 
 def require_choice(choices: Collection[str], **values: Any) -> None:
-    """Refuse what is not one of the choices."""
+    """Refuse values not in `choices`."""
     for name, value in values.items():
         if value not in choices:
             raise ValueError(f"{name} is {value!r}; use one of {', '.join(choices)}")

@@ -27,12 +27,12 @@ def generate(
         prompt: how each text begins.
         temperature: divides the logits; below 1 sharpens, above 1 flattens, and 0 always takes the
             most likely token.
-        max_length: tokens of a text at most, with its prompt; a text ends earlier if the model
+        max_length: most tokens in a text, prompt included; a text ends earlier if the model
             draws a boundary.
         seed: the same seed gives the same texts.
 
     Raises:
-        ValueError: the prompt holds an unknown character, or the model's logits are not numbers.
+        ValueError: the prompt has an unknown character, or the model's logits are not numbers.
     """
     require_count(count=count, max_length=max_length)
     require_number(at_least=0, temperature=temperature)
@@ -43,7 +43,7 @@ def generate(
     with inference(model) as device:
         tokens = torch.full((count, before + max_length), BOUNDARY, device=device)
         tokens[:, before : before + len(start)] = start.to(device)
-        alive = torch.arange(count, device=device)  # the texts that have not ended yet
+        alive = torch.arange(count, device=device)  # the texts that haven't ended yet
         unread, state = tokens[:, : before + len(start)], None
         for position in range(len(start), max_length):
             if advance is not None:
@@ -77,7 +77,7 @@ def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> T
     logits = logits - largest  # so that a tiny temperature can't overflow
     cumulative = (logits / temperature).softmax(1).cumsum(1)  # (B, V)
     # Inverse transform sampling, faster than torch.multinomial. Rounding may leave the last sum a
-    # little off 1, so the draw is scaled by it.
+    # little off 1, so it scales the draw.
     draw = torch.rand(len(logits), 1, generator=generator).to(logits.device) * cumulative[:, -1:]
     chosen = torch.searchsorted(cumulative, draw, right=True).squeeze(1)
     return chosen.clamp(max=logits.shape[1] - 1)

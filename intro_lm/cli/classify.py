@@ -21,16 +21,16 @@ from intro_lm.training import FineTuning, History, TrainingSettings, fine_tune, 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     add_run_flags(parser, batch_size=32)
-    parser.add_argument("--label", metavar="COLUMN", help="of a file: where its labels are (label)")
-    parser.add_argument("--per-class", type=int, metavar="INT", help="labels of each class (all)")
-    pretrained = "begin with this language model, or with a forward and a backward one"
+    parser.add_argument("--label", metavar="COLUMN", help="a file's column of labels (label)")
+    parser.add_argument("--per-class", type=int, metavar="INT", help="labels per class (all)")
+    pretrained = "start from this language model, or a forward and a backward one"
     parser.add_argument("--pretrained", nargs="+", metavar="FOLDER", help=pretrained)
     add_argument_flags(parser.add_argument_group("classifier"), TextClassifier)
     add_argument_flags(parser.add_argument_group("fine-tuning, with --pretrained"), FineTuning)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the scores on the test split and leave everything in the run's folder."""
+    """Train, print the scores on the test split and save everything in the run's folder."""
     settings = TrainingSettings(**given(options, TrainingSettings))
     recipe = FineTuning(**given(options, FineTuning))
     corpus = load_corpus(options, options.label or "label")

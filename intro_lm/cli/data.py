@@ -1,4 +1,4 @@
-"""`python -m intro_lm data`: list, fetch and look at datasets."""
+"""`python -m intro_lm data`: list, fetch and show datasets."""
 
 import argparse
 

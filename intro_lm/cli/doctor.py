@@ -1,7 +1,7 @@
 """`python -m intro_lm doctor`: what this machine has, and what the curriculum still needs.
 
-Only the standard library is imported at the top, and nothing that an old Python can't read: it must
-run where packages are missing, and under a system's own Python.
+The top imports only the standard library, and nothing that an old Python can't read: it must run
+where packages are missing, and under a system's own Python.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what the machine has; 1 if something needs a remedy."""
+    """Print what the machine has; 1 if anything needs a remedy."""
     findings = examine()
     print(report(findings))
     return int(any(finding.remedy for finding in findings))
@@ -57,13 +57,13 @@ def report(findings: list[Finding]) -> str:
 
 
 def examine() -> list[Finding]:
-    """Look at environment, versions, device, threads, disk and git branch."""
+    """Check environment, versions, device, threads, disk and git branch."""
     versions = {package: _version(package) for package in PACKAGES}
     missing = [package for package, version in versions.items() if not version]
     folder = _folder()
     own = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if missing and own.exists() and Path(sys.prefix).resolve() != (folder / ".venv").resolve():
-        # Most often a terminal's own Python, of which the rest would say nothing that helps.
+        # Most often the terminal's own Python; the other findings about it wouldn't help.
         remedy = f"type: {os.path.relpath(own)} -m intro_lm doctor"
         return [Finding("environment", f"{sys.executable} is not the one in .venv", remedy)]
     old = sys.version_info < OLDEST_PYTHON
@@ -92,14 +92,14 @@ def _version(package: str) -> str:
 
 
 def _folder() -> Path:
-    """The curriculum's folder: the one around the working folder, else the one of this file."""
+    """The curriculum's folder: the one around the working folder, else this file's."""
     here = Path.cwd()
     around = (one for one in (here, *here.parents) if (one / "intro_lm" / "__init__.py").exists())
     return next(around, Path(__file__).parents[2])
 
 
 def _package(folder: Path) -> Finding:
-    """Whether notebooks import the package of this folder: an environment remembers its own."""
+    """Whether notebooks import this folder's package: an environment remembers its own."""
     done = subprocess.run(
         [sys.executable, "-c", WHERE], cwd=folder / "notebooks", capture_output=True, text=True
     )

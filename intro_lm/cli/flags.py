@@ -1,4 +1,4 @@
-"""Flags from the arguments of functions, models and settings, with their names and types."""
+"""Flags for the arguments of functions, models and settings, with their names and types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def given(options: argparse.Namespace, *functions: Callable) -> dict[str, Any]:
 
 
 def add_argument_flags(parser: Any, *functions: Callable, show_defaults: bool = True) -> None:
-    """Add a flag for each argument. The options hold only those that were given."""
+    """Add a flag for each argument. The options hold only those given."""
     for name, (kind, default) in arguments_of(*functions).items():
         how: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         if kind is not bool:
@@ -37,7 +37,7 @@ def flag_of(name: str) -> str:
 
 
 def in_flags(error: BaseException, usage: str) -> str:
-    """What an error says, with the flags of a command in place of the arguments that they set."""
+    """An error's message, with a command's flags in place of the arguments that they set."""
     message = str(error.args[0] if isinstance(error, KeyError) else error) or "stopped"
     message = message.replace(", resume=True", " --resume").replace("resume=True", "--resume")
     message = message.replace("checkpoint_dir", "--folder")
@@ -45,5 +45,5 @@ def in_flags(error: BaseException, usage: str) -> str:
     def flag(match: re.Match[str]) -> str:
         return flag_of(match[0]) if f"[{flag_of(match[0])}" in usage else match[0]
 
-    # Words such as "steps" also occur in plain English, except where a message begins "steps is".
+    # Words such as "steps" are also plain English, unless a message begins "steps is".
     return re.sub(r"(?<![\w/-])([a-z]+(_[a-z]+)+|^[a-z]+(?= is ))\b", flag, message)

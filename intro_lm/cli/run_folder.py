@@ -1,6 +1,6 @@
-"""The folder of a training run: what `train` and `classify` leave, and how to load it again.
+"""The folder of a training run: what `train` and `classify` save, and how to load it.
 
-It holds `model.json` (which model, of which sizes, on which data), `vocabulary.json`, the
+It holds `model.json` (the model, its sizes and its data), `vocabulary.json`, the
 checkpoint, TensorBoard's files and, once training has ended, `result.json` with the losses.
 """
 
@@ -28,11 +28,11 @@ MODEL_FILE, VOCABULARY_FILE, RESULT_FILE = "model.json", "vocabulary.json", "res
 def add_run_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
     """The flags that `train` and `classify` share."""
     parser.add_argument("--data", required=True, help="a name that `data list` shows, or a file")
-    parser.add_argument("--text", metavar="COLUMN", help="of a file: where its texts are (text)")
-    parser.add_argument("--folder", help="of the run (runs/DATA-MODEL)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    parser.add_argument("--text", metavar="COLUMN", help="a file's column of texts (text)")
+    parser.add_argument("--folder", help="the run's folder (runs/DATA-MODEL)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in the folder")
     parser.add_argument("--batch-size", type=int, default=batch_size, help="texts (%(default)s)")
-    parser.add_argument("--max-length", type=int, metavar="INT", help="tokens read of a text (all)")
+    parser.add_argument("--max-length", type=int, metavar="INT", help="tokens read per text (all)")
     add_argument_flags(parser.add_argument_group("training"), TrainingSettings)
 
 
@@ -52,13 +52,13 @@ def train_in_folder(
     train: Callable[..., History],
     test: Callable[[], dict[str, Any]],
 ) -> None:
-    """Train, print the losses, and leave the results and what the run is `about` in its folder.
+    """Train, print the losses, and save the results and what the run is `about` in its folder.
 
-    `train` is given the tracker, the folder and `resume`; `test` measures the model on the test
-    split. An error says so if the folder holds another run, or another process writes there.
+    `train` gets the tracker, the folder and `resume`; `test` measures the model on the test
+    split. It is an error if the folder holds another run, or another process writes there.
     """
     folder = Path(options.folder or f"runs/{Path(options.data).stem}-{kind}")
-    with closing(Tracker(folder, resume=True)) as tracker:  # nobody else can have one meanwhile
+    with closing(Tracker(folder, resume=True)) as tracker:  # nobody else can have one now
         if (folder / FILENAME).exists():
             _require_same_run(folder, about)
         else:
@@ -85,7 +85,7 @@ def load_run(
 ) -> tuple[MLP | RecurrentLM | TextClassifier, Vocabulary, dict[str, Any]]:
     """The trained model in a folder, its vocabulary, and what `model.json` says.
 
-    For a classifier, that has the names of its `classes`.
+    A classifier's file also names its `classes`.
     """
     about, vocabulary = _read(Path(folder)), Vocabulary.load(Path(folder) / VOCABULARY_FILE)
     model: MLP | RecurrentLM | TextClassifier

@@ -9,15 +9,15 @@ from intro_lm.models import TextClassifier
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", required=True, help="of the run")
+    parser.add_argument("--folder", required=True, help="a run's folder")
     add_argument_flags(parser, generate)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the texts; a backward model writes from the end, so there they end with the prompt."""
+    """Print the texts; a backward model writes from the end, so its texts end with the prompt."""
     model, vocabulary, about = load_run(options.folder)
     if isinstance(model, TextClassifier):
-        raise ValueError(f"{options.folder} holds a classifier; give that of a language model")
+        raise ValueError(f"{options.folder} holds a classifier; give a language model's")
     step = -1 if about["backward"] else 1
     arguments = given(options, generate)
     arguments["prompt"] = arguments.get("prompt", "")[::step]

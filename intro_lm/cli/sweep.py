@@ -1,4 +1,4 @@
-"""`python -m intro_lm sweep`: search hyperparameters; the same command goes on where it stopped."""
+"""`python -m intro_lm sweep`: search hyperparameters; the same command continues a sweep."""
 
 import argparse
 from pathlib import Path
@@ -18,16 +18,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run or go on with a sweep and print its best trial."""
+    """Run or continue a sweep and print its best trial."""
     experiment, how = read_sweep(options.space)
-    data.load(experiment.dataset)  # a dataset that can't be had fails before any trial
+    data.load(experiment.dataset)  # so a missing dataset fails before any trial
     how |= {name: getattr(options, name) for name in ("study", "name", "trials")}
     in_database = "://" in options.study
     runs = Path(f"runs/{options.name}") if in_database else Path(options.study).with_suffix("")
     try:
         study = sweep(experiment, runs=runs, **how)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; the same command goes on") from None
+        raise KeyboardInterrupt("stopped; the same command continues") from None
     best = study.best_trial  # a ValueError if no trial is complete
     print(f"best: trial {best.number}, validation loss {best.value:.4f}")
     for name, value in best.params.items():

@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the losses and leave everything in the run's folder."""
+    """Train, print the losses and save everything in the run's folder."""
     settings = TrainingSettings(**given(options, TrainingSettings))
     texts = load_texts(options)
     vocabulary = Vocabulary.from_texts(text for rows in texts.values() for text in rows)
@@ -72,7 +72,7 @@ def load_texts(options: argparse.Namespace) -> dict[str, list[str]]:
 
 def load_corpus(options: argparse.Namespace, label: str | None = None) -> Any:
     """The splits of the dataset or file that `--data` names; `label` is a file's column."""
-    if Path(options.data).suffix:  # no dataset of the catalogue has a dot in its name
+    if Path(options.data).suffix:  # no dataset in the catalogue has a dot in its name
         return data.load_file(options.data, text=options.text or "text", label=label)
     return data.load(options.data)
 

@@ -15,18 +15,18 @@ from intro_lm.checks import require_count
 from intro_lm.data.subwords import AnyVocabulary
 from intro_lm.data.vocabulary import BOUNDARY
 
-IGNORED = -100  # the target of positions that don't count
+IGNORED = -100  # the target where a position doesn't count
 
 
 class Batches(Protocol):
-    """What training reads: pairs (inputs, targets) in an order that seed and epoch decide alone.
+    """What training reads: pairs (inputs, targets) in an order set only by seed and epoch.
 
-    So a resumed run needs no saved state of a loader.
+    So a resumed run needs no saved loader state.
     """
 
     @property
     def carries_state(self) -> bool:
-        """Whether each row goes on in the next batch, so that a model carries its state there."""
+        """Whether each row continues in the next batch, so that a model carries its state."""
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -38,19 +38,19 @@ class Batches(Protocol):
         """
 
     def to(self, device: torch.device | str) -> Batches:
-        """The same batches, resident on `device`."""
+        """The same batches on `device`."""
 
     def fingerprint(self) -> str:
-        """A short digest of data and order, by which a resumed run recognises its own data."""
+        """A short digest of data and order, so that a resumed run recognises its data."""
 
 
 def context_windows(
     vocabulary: AnyVocabulary, texts: Sequence[str], context_length: int
 ) -> tuple[Tensor, Tensor]:
-    """Every token of every text, and its closing boundary, with the tokens before it.
+    """Each token of each text, and its closing boundary, with the tokens before it.
 
     This is the dataset of the n-gram and MLP models (Bengio et al. 2003, section 2). A window
-    never reaches into the text before; boundaries fill it.
+    never reaches into an earlier text; boundaries pad it.
 
     Returns:
         `inputs` (N, context_length), oldest token first, and `targets` (N,), both `LongTensor`s.
@@ -60,7 +60,7 @@ def context_windows(
     padding = torch.full((context_length - 1,), BOUNDARY)
     stream = torch.cat([padding, stream.long()])  # (T + N,)
     inputs = stream.unfold(0, context_length, 1)[:-1].clone()  # (N, T)
-    # Blank out what belongs to the text before: the tokens up to the last boundary in the window.
+    # Blank out the previous text: the tokens up to the last boundary in the window.
     for position in range(context_length - 2, -1, -1):
         reaches_back = inputs[:, position + 1] == BOUNDARY
         inputs[reaches_back, position] = BOUNDARY
@@ -83,7 +83,7 @@ def token_stream(vocabulary: AnyVocabulary, texts: Sequence[str]) -> tuple[Tenso
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     """A generator on the CPU that depends on `seed` and `epoch` alone."""
-    # Hashed, since the CPU generator heeds only 32 bits of a seed.
+    # Hashed, because the CPU generator uses only 32 bits of a seed.
     digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
 
@@ -102,12 +102,12 @@ def fingerprint(batches: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class WindowBatches:
-    """`Batches` of examples: pairs of tensors, cut in an order that `seed` and epoch decide.
+    """`Batches` of paired examples, in an order set by `seed` and epoch.
 
     Args:
         inputs, targets: (N, …) `LongTensor`s.
         batch_size: examples in a batch; the last batch may be smaller.
-        shuffle: a new order each epoch, or as given; `seed` decides which orders.
+        shuffle: a new order each epoch, set by `seed`; otherwise as given.
     """
 
     inputs: Tensor
@@ -122,8 +122,8 @@ class WindowBatches:
         require_count(batch_size=self.batch_size)
         if not len(self.inputs) == len(self.targets) > 0:
             raise ValueError(
-                f"{len(self.inputs)} inputs and {len(self.targets)} targets; give as many of both, "
-                "and at least one"
+                f"{len(self.inputs)} inputs and {len(self.targets)} targets; give the same "
+                "number, at least one"
             )
 
     def __len__(self) -> int:
@@ -146,18 +146,18 @@ class WindowBatches:
 
 @dataclass(frozen=True, eq=False)
 class StreamBatches:
-    """`Batches` of all texts one after the other, in rows that go on from batch to batch.
+    """`Batches` of all texts one after the other, in rows that continue from batch to batch.
 
     The corpus is cut into B contiguous rows, and a batch is the next `length` tokens of each: a
     recurrent model carries its state from batch to batch and cuts the gradient there (Williams and
     Peng 1990; Mikolov et al. 2010). Each token is a target once per epoch, and its input is the
-    token before. What is free at the end of the last rows holds boundaries, and -100 as targets.
+    token before. The end of the last rows is padded: boundaries as inputs, -100 as targets.
 
     Args:
         stream, starts: the tokens and the indices of boundaries, as `token_stream` gives them.
         batch_size, length: rows B and tokens T of a batch; the last batch may be narrower.
-        shuffle: the texts in a new order each epoch, or as given; `seed` decides which orders.
-        carries_state: False begins every batch at zeros, which shows what carrying is worth.
+        shuffle: the texts in a new order each epoch, set by `seed`; otherwise as given.
+        carries_state: False starts every batch from zeros, to show what carrying is worth.
     """
 
     stream: Tensor
@@ -181,7 +181,7 @@ class StreamBatches:
     def from_texts(
         cls, vocabulary: AnyVocabulary, texts: Sequence[str], *order: Any, **named: Any
     ) -> StreamBatches:
-        """Encode the texts; what follows them is `batch_size`, `length`, `shuffle` and so on."""
+        """Encode the texts; the rest are `batch_size`, `length`, `shuffle` and so on."""
         return cls(*token_stream(vocabulary, texts), *order, **named)
 
     def __len__(self) -> int:
@@ -194,7 +194,7 @@ class StreamBatches:
         if self.shuffle:
             order = torch.randperm(len(lengths), generator=epoch_generator(self.seed, number))
         lengths = lengths[order]
-        # How far each text is moved, from its index in the epoch to that in `stream`.
+        # How far each text moves, from its index in the epoch to that in `stream`.
         distances = self.starts[order] + 1 - (lengths.cumsum(0) - lengths)
         index = torch.arange(len(self.stream) - 1) + distances.repeat_interleave(lengths)
         targets = self.stream[index.to(self.stream.device)]

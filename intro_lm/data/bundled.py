@@ -16,7 +16,7 @@ from intro_lm.checks import require_choice
 from intro_lm.data.downloads import DatasetUnavailableError
 from intro_lm.data.splits import split, without_held_out
 
-# Origins that are a country and not a language (see names.md).
+# Origins that are countries, not languages (see names.md).
 COUNTRIES = {
     "Algeria", "India", "Ireland", "Kenya", "New Zealand", "Nigeria", "Pakistan", "Thailand",
 }  # fmt: skip
@@ -34,7 +34,7 @@ def names(kind: str = "given") -> list[str]:
 def name_origins() -> tuple[list[str], list[str]]:
     """Names listed under one origin only, and their language, in alphabetical order.
 
-    They are given and family names of the 14 languages that have most such names. A name that is in
+    They are given and family names of the 14 languages with the most such names. A name that is in
     a second list, even a country's, is left out. The label says which list has the name, and
     nothing about any person.
     """
@@ -49,17 +49,17 @@ def name_origins() -> tuple[list[str], list[str]]:
 
 
 def unlabelled_names() -> list[str]:
-    """All bundled names but those that name-origins validates and tests on, to pretrain on."""
+    """All bundled names that name-origins doesn't validate or test on, for pretraining."""
     texts, labels = name_origins()
     every_name = sorted({row["name"] for row in _rows()})
     return without_held_out(every_name, split(texts, labels=labels))
 
 
 def torch_docs() -> list[str]:
-    """The docstrings of `torch.nn`, a text for each of its files, read from the installed PyTorch.
+    """The docstrings of `torch.nn`, one text per file, read from the installed PyTorch.
 
-    They are the same on every Python and system; of another release of PyTorch they are not, which
-    is a `DatasetUnavailableError`.
+    They are the same on every Python and system. Another release of PyTorch has others, and raises
+    a `DatasetUnavailableError`.
     """
     folder = Path(torch.__file__).parent / "nn"
     found = []

@@ -1,7 +1,7 @@
 """Every dataset by name: source, licence, and how to load it.
 
 Bundled datasets need no network. The others are fetched once (see `hub.py`), each pinned by a
-checksum or a revision, but for `yelp-polarity`: no revision of it is known for certain.
+checksum or a revision, except `yelp-polarity`, whose revision isn't known for certain.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset: bundled `texts`, with `labels` or without, or a file or repository to fetch."""
+    """One dataset: bundled `texts`, with or without `labels`, or a file or repository to fetch."""
 
     summary: str
     size: str
     licence: str
-    source: str = ""  # of what isn't on the Hub
+    source: str = ""  # if it isn't on the Hub
     texts: Callable[[], list[str]] | None = None
     labels: Callable[[], list[str]] | None = None
     origin: Download | Repository | None = None
@@ -65,7 +65,7 @@ CATALOGUE: dict[str, Entry] = {
             "eb185aade064a813bc0b7f42de02595523103ca4", "label")),
     "yelp-polarity": Entry("reviews of businesses, positive or negative (Zhang et al. 2015)",
         "598,000 rows", "Yelp dataset licence", origin=Repository("fancyzhx/yelp_polarity",
-            None, "label")),  # of which no revision is known for certain
+            None, "label")),
     "imdb": Entry("film reviews, positive or negative, half without a label (Maas et al. 2011)",
         "100,000 rows", "not stated", origin=Repository("stanfordnlp/imdb",
             "e6281661ce1c48d982bc483cf8a173c1bbeb5d31", "label")),
@@ -85,12 +85,12 @@ CATALOGUE: dict[str, Entry] = {
 def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDatasetDict:
     """The dataset `name` with the splits `train`, `validation` and `test`.
 
-    Each split has a column `text` and, where the dataset is labelled, a `ClassLabel` column
-    `label`. The test split of a source that has one is kept. A split that is missing is made by a
-    seeded shuffle, a tenth of the texts. No text is in two splits.
+    Each split has a column `text` and, if the dataset is labelled, a `ClassLabel` column `label`.
+    If the source has a test split, it is kept. A missing split is a tenth of the texts, drawn by a
+    seeded shuffle. No text is in two splits.
 
-    With `streaming`, rows come one by one, those of a Hub dataset over the network when asked for
-    and in the source's own splits. A dataset that has to be downloaded and can't be is a
+    With `streaming`, rows come one by one. Those of a Hub dataset come over the network when asked
+    for, in the source's own splits. A dataset that can't be downloaded raises a
     `DatasetUnavailableError`.
     """
     from datasets import DatasetDict, IterableDatasetDict
@@ -108,7 +108,7 @@ def load(name: str, *, streaming: bool = False) -> DatasetDict | IterableDataset
 def texts(name: str) -> list[str]:
     """The texts of the dataset `name` as its source has them, repeats and all.
 
-    Those of a Hub dataset are the texts of `load(name)`, split after split.
+    For a Hub dataset, they are the texts of `load(name)`, split by split.
     """
     entry = _entry(name)
     if entry.texts:

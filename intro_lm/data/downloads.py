@@ -1,6 +1,6 @@
 """Files from the web: fetched once, checked each time they are read, with one clear error.
 
-They come through `pooch` into the folder that `INTRO_LM_CACHE` names, by default the user's cache.
+`pooch` puts them into the folder that `INTRO_LM_CACHE` names, by default the user's cache.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from tqdm import tqdm
 from intro_lm.data.files import read_lines
 
 PROBE_SECONDS = 3.0  # how long the network may take to answer before it counts as absent
-PATIENCE, LEAST = 30.0, 1 << 16  # a fetch is ended when so many seconds bring fewer bytes
+PATIENCE, LEAST = 30.0, 1 << 16  # seconds, bytes: a fetch that brings fewer is stopped
 
-# What helps against an error that has these words; the rest is the network's or the disk's.
+# Remedies for errors with these words; other errors come from the network or the disk.
 REMEDIES = {
     "Config name is missing": "choose one of them with config=",
     "BuilderConfig": "choose one of them with config=",
@@ -42,11 +42,11 @@ REMEDIES = {
 
 
 class DatasetUnavailableError(OSError):
-    """A dataset is not in the cache and can't be had over the network, or can't be read."""
+    """A dataset isn't in the cache and can't be fetched, or can't be read."""
 
 
 class Origin(Protocol):
-    """Where a dataset comes from: its address, whom to ask for it, and what else helps."""
+    """Where a dataset comes from: its address, how to ask for it, and a remedy."""
 
     @property
     def address(self) -> str: ...
@@ -82,7 +82,7 @@ class Download:
         response.raise_for_status()
 
     def fetch(self, name: str) -> Path:
-        """The path of the file, fetched first if the cache doesn't hold it whole."""
+        """The file's path; fetches it first if the cache doesn't hold all of it."""
         if not self.cached():
             with one_error(self, name):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class Download:
 
 @contextlib.contextmanager
 def one_error(origin: Origin, name: str, ask: bool = True) -> Iterator[None]:
-    """See whether the server answers; whatever goes wrong from then on is one clear error."""
+    """Check that the server answers, and turn whatever goes wrong into one clear error."""
     try:
         if ask and (silence := problem_of(origin.ask)):
             raise ConnectionError(silence)
@@ -105,14 +105,14 @@ def one_error(origin: Origin, name: str, ask: bool = True) -> Iterator[None]:
         remedies = [remedy for words, remedy in REMEDIES.items() if words in problem]
         remedies += [f"Check the network or proxy and the disk, or {origin.remedy}"]
         raise DatasetUnavailableError(
-            f"the dataset {name!r} could not be had from {origin.address} ({problem}). "
+            f"the dataset {name!r} could not be fetched from {origin.address} ({problem}). "
             f"{remedies[0]}; the bundled datasets 'names' and 'name-origins' need no download"
         ) from None
 
 
 def problem_of(ask: Callable[[], None]) -> str | None:
     """None if `ask` returns in time, else its error, or that no answer came."""
-    # Asked on a daemon thread, because looking up a host name obeys no time-out.
+    # Asked on a daemon thread, because looking up a host name has no time-out.
     answer: list[str | None] = [f"no answer within {PROBE_SECONDS:.0f} seconds"]
 
     def run() -> None:
@@ -129,9 +129,9 @@ def problem_of(ask: Callable[[], None]) -> str | None:
 
 
 def fetch(request: dict[str, Any], folder: Path, largest: float = math.inf) -> None:
-    """Run `fetch.py`, and end it when it makes no progress or writes more than `largest` bytes."""
+    """Run `fetch.py`, and stop it if it makes no progress or writes over `largest` bytes."""
     command = [sys.executable, str(Path(__file__).with_name("fetch.py")), json.dumps(request)]
-    # In a session of its own, so that Ctrl-C comes to this process alone.
+    # In its own session, so that Ctrl-C reaches only this process.
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         with tqdm(unit="B", unit_scale=True) as bar:
@@ -160,7 +160,7 @@ def _size(path: Path) -> int:
 
 
 def _reason(error: BaseException) -> str:
-    """An error, or what it came from, in one line."""
+    """An error, or its cause, in one line."""
     while error.__cause__ is not None and not any(words in str(error) for words in REMEDIES):
         error = error.__cause__
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:400]

@@ -1,7 +1,7 @@
-"""Run as a process of its own: fetch one file or the files of one dataset of the Hub.
+"""Run as its own process: fetch one file, or the files of one Hub dataset.
 
-Only a process can be ended whatever it waits for, and what it reads can't fill the memory of a
-notebook's kernel. It imports nothing of the package, which would take longer than most fetches.
+Only a process can be stopped whatever it waits for, and what it reads can't fill the memory of a
+notebook's kernel. It doesn't import the package: that would take longer than most fetches.
 """
 
 import json
@@ -19,7 +19,7 @@ def main() -> None:
         if "url" in request:
             import pooch
 
-            pooch.get_logger().setLevel("ERROR")  # it would print where on this machine it goes
+            pooch.get_logger().setLevel("ERROR")  # it would print a path on this machine
             downloader = pooch.HTTPDownloader(timeout=4)
             pooch.retrieve(**request, downloader=downloader)
         else:

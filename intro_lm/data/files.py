@@ -1,4 +1,4 @@
-"""Texts from a file of your own: .txt, .csv, .jsonl, .parquet."""
+"""Texts from your own file: .txt, .csv, .jsonl, .parquet."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Columns = dict[str, list[Any]]
 
 
 def load_file(path: str | Path, *, text: str = "text", label: str | None = None) -> DatasetDict:
-    """A file of your own, split as `load` does; its columns become `text` and perhaps `label`.
+    """Your own file, split as `load` does; its columns become `text` and perhaps `label`.
 
     Args:
-        path: a `.txt` file (one text a line), or a `.csv`, `.jsonl` or `.parquet` file with
+        path: a `.txt` file (one text per line), or a `.csv`, `.jsonl` or `.parquet` file with
             columns. Text files are UTF-8, with or without a byte order mark.
         text, label: the columns with the texts and, if any, the labels, as `split` takes them.
 
     Raises:
-        ValueError: the file is not what its ending says, has no such column, or as `split`.
+        ValueError: the file doesn't match its ending, lacks a column, or can't be split.
     """
     path = Path(path)
     read = READERS.get(path.suffix.lower())
@@ -41,7 +41,7 @@ def load_file(path: str | Path, *, text: str = "text", label: str | None = None)
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without its byte order mark; a `ValueError` if it is not one."""
+    """The text of a UTF-8 file, without its byte order mark; a `ValueError` if it isn't one."""
     text = path.read_bytes().decode("utf-8-sig")
     if "\0" in text:
         raise ValueError("it holds NUL bytes, as UTF-16 and binary files do; save it as UTF-8")
@@ -60,7 +60,7 @@ def speeches(path: Path) -> list[str]:
 
 
 def _require_columns(wanted: list[str], names: list[str]) -> None:
-    """Refuse a table that lacks a wanted column, or has two of its name."""
+    """Refuse a table that lacks a wanted column, or has it twice."""
     for name in wanted:
         if names.count(name) != 1:
             count = "two columns" if name in names else "no column"
@@ -73,17 +73,17 @@ def _read_txt(path: Path, wanted: list[str]) -> Columns:
 
 
 def _read_csv(path: Path, wanted: list[str]) -> Columns:
-    csv.field_size_limit(2**31 - 1)  # by default a text may be 131,072 characters long
+    csv.field_size_limit(2**31 - 1)  # the default limit is 131,072 characters
     lines = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header = next(lines, [])
     _require_columns(wanted, header)
     rows = []
-    first = lines.line_num + 1  # of the row that is read next, which may go over several lines
+    first = lines.line_num + 1  # of the next row, which may span several lines
     try:
         for row in lines:
             if row and len(row) != len(header):
                 raise csv.Error(f"{len(row)} fields, and the header {len(header)}")
-            # A quote that is closed many rows later: the lines of its text are rows themselves.
+            # A quote that is closed many rows too late: the lines of its text look like rows.
             lines_of_texts = [field.split("\n")[1:-1] for field in row if field.count("\n") > 10]
             for inner in lines_of_texts if len(header) > 1 else []:
                 if all(len(fields) == len(header) for fields in csv.reader(inner)):
@@ -93,7 +93,7 @@ def _read_csv(path: Path, wanted: list[str]) -> Columns:
     except csv.Error as error:
         raise ValueError(
             f"the row that begins in line {first} has {error}; close every double quote, and put "
-            "a text with commas or line ends between two of them"
+            "texts with commas or line ends in double quotes"
         ) from None
     return {name: [row[header.index(name)] for row in rows] for name in wanted}
 
@@ -124,7 +124,7 @@ def _read_parquet(path: Path, wanted: list[str]) -> Columns:
     columns = table.to_pydict()
     for name, feature in Features.from_arrow_schema(table.schema).items():
         if isinstance(feature, ClassLabel):
-            names = dict(enumerate(feature.names))  # -1 has none: on the Hub it is a missing label
+            names = dict(enumerate(feature.names))  # none for -1, the Hub's missing label
             columns[name] = [names.get(number) for number in columns[name]]
     return columns
 

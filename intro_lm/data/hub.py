@@ -1,6 +1,6 @@
 """Datasets of the Hugging Face Hub: pinned, fetched once, checked each time they are read.
 
-The Hub's own client keeps them. It heeds `HF_ENDPOINT` (another server), `HF_HOME` (where data is
+The Hub's own client keeps them. It reads `HF_ENDPOINT` (another server), `HF_HOME` (where data is
 kept) and `HF_HUB_OFFLINE` (ask nobody).
 """
 
@@ -20,8 +20,8 @@ from intro_lm.data.splits import arrange
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
-# Read by the Hub's client when it is imported: a silent connection is given up after 4 seconds, and
-# files come by plain HTTP, since its other way of fetching them heeds no time-out.
+# The Hub's client reads these when imported: it gives up a silent connection after 4 seconds, and
+# fetches files by plain HTTP, because its other way ignores time-outs.
 os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "4")
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
@@ -35,7 +35,7 @@ class Repository:
     label: str | None = None
     text: str = "text"
     config: str | None = None
-    folder: str | None = None  # that holds the data, where that is not all of the repository
+    folder: str | None = None  # of the data, if it isn't the whole repository
     remedy = "unset HF_HUB_OFFLINE, or set HF_ENDPOINT to a mirror or HF_HOME to a full cache"
 
     @property
@@ -54,7 +54,7 @@ class Repository:
         from huggingface_hub import errors, get_cached_repo_tree, snapshot_download
 
         try:
-            # A snapshot counts as whole only where the list of the revision's files is there too.
+            # A snapshot is complete only if the list of the revision's files is there too.
             get_cached_repo_tree(self.path, repo_type="dataset", revision=self.revision)
             return Path(snapshot_download(**self.request, local_files_only=True))
         except (errors.LocalEntryNotFoundError, errors.CachedRepoTreeNotFoundError):
@@ -67,22 +67,22 @@ class Repository:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
 
         card = hf_hub_url(self.path, "README.md", repo_type="dataset", revision=self.revision)
-        with contextlib.suppress(errors.RemoteEntryNotFoundError):  # one without a card answers too
+        with contextlib.suppress(errors.RemoteEntryNotFoundError):  # it may have no card
             get_hf_file_metadata(card, timeout=downloads.PROBE_SECONDS)
 
     def fetch(self, name: str) -> Path:
-        """The folder of the dataset's files, fetched if they are not here or damaged."""
+        """The folder of the dataset's files, fetched if missing or damaged."""
         if (folder := self.snapshot()) and not _remove_damaged(folder):
             return folder
         with one_error(self, name):
             from huggingface_hub.constants import HF_HUB_CACHE
 
             cache = Path(HF_HUB_CACHE, f"datasets--{self.path.replace('/', '--')}")
-            for _ in range(2):  # what is damaged is fetched once more
+            for _ in range(2):  # damaged files are fetched once more
                 downloads.fetch(self.request, cache)
                 if (folder := self.snapshot()) and not _remove_damaged(folder):
                     return folder
-            raise OSError("its files came damaged: their hashes differ")
+            raise OSError("its files are damaged: their hashes differ")
 
 
 def load_hub(
@@ -94,10 +94,10 @@ def load_hub(
     revision: str | None = None,
     streaming: bool = False,
 ) -> DatasetDict | IterableDatasetDict:
-    """Any dataset of the Hugging Face Hub, `path` being `"owner/name"`, loaded as `load` does.
+    """The Hub's dataset `path`, written `"owner/name"`, loaded as `load` does.
 
     Args:
-        path, config: the dataset, and which part of it where it has several.
+        path, config: the dataset, and which part if it has several.
         text, label: the columns with the texts and, if any, the labels.
         revision: a commit; by default the newest when it is first fetched.
         streaming: read rows over the network as they are asked for, and keep nothing.
@@ -108,7 +108,7 @@ def load_hub(
 def load_repository(
     repository: Repository, name: str, streaming: bool = False
 ) -> DatasetDict | IterableDatasetDict:
-    """`load_hub` for an entry of the catalogue, whose errors speak of the dataset `name`."""
+    """`load_hub` for a catalogue entry; its errors name the dataset `name`."""
     online = streaming and not repository.cached()
     path = repository.path if online else str(repository.fetch(name))
     ours = {repository.text: "text"} | ({repository.label: "label"} if repository.label else {})
@@ -119,7 +119,7 @@ def load_repository(
     for column in ours:
         if column not in names:
             raise ValueError(f"no column {column!r}; it has {', '.join(names)}")
-    renamed = {old: new for old, new in ours.items() if old != new}  # to its own name is refused
+    renamed = {old: new for old, new in ours.items() if old != new}  # not to the same name
     streams = streams.select_columns(list(ours)).rename_columns(renamed)
     if streaming:
         return type(streams)({part: _with_text(rows, part) for part, rows in streams.items()})
@@ -129,19 +129,19 @@ def load_repository(
 
 
 def _read(repository: Repository, path: str, revision: str | None) -> IterableDatasetDict:
-    import datasets  # not before it is needed: it takes its time
+    import datasets  # imported late, because it is slow
 
     datasets.config.STREAMING_READ_MAX_RETRIES = 1  # by default 20, 5 seconds apart
     options = {"data_dir": repository.folder, "revision": revision}
     builder = datasets.load_dataset_builder(path, repository.config, **options)
     if hasattr(builder.config, "keep_default_na"):
         builder.config.keep_default_na = False  # in a CSV file "NA" and "None" are texts
-    # As a stream in any case: otherwise `datasets` keeps a second copy, which nothing checks.
+    # Always as a stream: otherwise `datasets` keeps a second copy, which nothing checks.
     return builder.as_streaming_dataset()
 
 
 def _with_text(rows: IterableDataset, part: str) -> IterableDataset:
-    """The rows of a stream that have a text; how many have none is printed at 1, 10, 100, …"""
+    """The rows of a stream that have a text; prints how many don't at 1, 10, 100, …"""
     left_out = 0
 
     def has_text(text: object) -> bool:
@@ -152,14 +152,14 @@ def _with_text(rows: IterableDataset, part: str) -> IterableDataset:
             return True
         left_out += 1
         if str(left_out).strip("0") == "1":
-            print(f"{part}: {left_out} so far of the rows are left out: they have no text")
+            print(f"{part}: {left_out} rows so far are left out: they have no text")
         return False
 
     return rows.filter(has_text, input_columns=["text"])
 
 
 def _remove_damaged(folder: Path) -> bool:
-    """Remove the files that are not what the Hub sent; whether there were any."""
+    """Remove files that differ from what the Hub sent; True if there were any."""
     damaged = [link for link in folder.rglob("*") if link.is_symlink() and not _whole(link)]
     for link in damaged:
         link.resolve().unlink(missing_ok=True)
@@ -168,7 +168,7 @@ def _remove_damaged(folder: Path) -> bool:
 
 
 def _whole(link: Path) -> bool:
-    """The client names what a link points to by its hash: SHA-256, or for small files Git's."""
+    """The client names a link's target by its hash: SHA-256, or for small files Git's."""
     name, content = link.readlink().name, link.read_bytes() if link.exists() else b""
     git_hash = hashlib.sha1(b"blob %d\0" % len(content) + content)
     return name in (hashlib.sha256(content).hexdigest(), git_hash.hexdigest())

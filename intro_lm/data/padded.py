@@ -1,4 +1,4 @@
-"""Whole texts as padded rows, of similar length in a batch: to predict tokens, or a class."""
+"""Whole texts as padded rows, of similar length in a batch, to predict tokens or a class."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 POOL = 100  # batches whose texts are sorted by length together
-LARGEST = 1 << 20  # tokens of a batch, padding included; a model's memory is a multiple of it
+LARGEST = 1 << 20  # tokens in a batch, with padding; a model's memory is a multiple of it
 
 
 @dataclass(frozen=True, eq=False)
 class PaddedBatches:
-    """`Batches` of whole texts, a row each, to predict each text's tokens or its class.
+    """`Batches` of whole texts, one per row, to predict each text's tokens or class.
 
     Without labels, a row's inputs are a boundary and the text; its targets are the text and a
     boundary, and -100 in the padding. With labels, a row's inputs are the text and at least one
     boundary, and its target is the label. Padding is boundaries, on the right.
 
-    To pad little, shuffled texts are sorted by length in pools of 100 batches, and the batches are
+    To pad less, shuffled texts are sorted by length in pools of 100 batches, and the batches are
     shuffled again (the bucketing of Sutskever et al. 2014, section 3.4).
 
     Args:
         stream: (1 + tokens,) token ids: a boundary, and each text followed by a boundary.
         starts: (texts + 1,) indices of the boundaries in `stream`.
         labels: (texts,) `LongTensor`, the class id of each text; None to predict tokens.
-        batch_size: texts B in a batch; one of them may hold fewer.
-        shuffle: a new order each epoch, or the texts as given; `seed` decides which orders.
-        max_length: how many tokens of a text are read, its first; None reads all.
+        batch_size: texts B in a batch; one batch may be smaller.
+        shuffle: a new order each epoch, set by `seed`; otherwise the texts as given.
+        max_length: how many first tokens of a text to read; None reads all.
     """
 
     stream: Tensor
@@ -66,7 +66,7 @@ class PaddedBatches:
             raise ValueError(
                 f"text {int(lengths.argmax())} has {longest:,} tokens, too many for a batch of "
                 f"{rows} texts; read only the beginnings of texts with max_length, "
-                "or make batches smaller"
+                "or use smaller batches"
             )
 
     @classmethod
@@ -83,7 +83,7 @@ class PaddedBatches:
         stream, starts = token_stream(vocabulary, texts)
         ids = None if labels is None else torch.as_tensor(labels)
         if ids is not None and (ids.is_floating_point() or (ids < 0).any()):
-            raise ValueError(f"the labels are {ids}; class ids are whole numbers from 0 on")
+            raise ValueError(f"the labels are {ids}; class ids are whole numbers from 0")
         return cls(stream, starts, ids, batch_size, **order)
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class PaddedBatches:
 
     @property
     def truncated(self) -> int:
-        """How many texts have more than `max_length` tokens, and are read in part."""
+        """How many texts have more than `max_length` tokens and are cut."""
         return int((self.starts.diff() - 1 > self._lengths()).sum())
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -102,7 +102,7 @@ class PaddedBatches:
             if self.labels is None:
                 inputs = self._read(first, length + 1, BOUNDARY)
                 yield inputs, self._read(first + 1, length + 1, IGNORED)
-            else:  # the longest row, too, ends in a boundary
+            else:  # the longest row also ends in a boundary
                 inputs = F.pad(self._read(first + 1, length, BOUNDARY), (0, 1), value=BOUNDARY)
                 yield inputs, self.labels[rows.to(self.labels.device)]
 
@@ -113,16 +113,16 @@ class PaddedBatches:
     def reversed(self) -> PaddedBatches:
         """The same texts in the same order, each from its last token to its first.
 
-        It is what a backward language model reads; characters give the batches of reversed texts.
+        A backward language model reads these; with characters, they are the reversed texts.
         """
-        # A text between the boundaries at a and b is mirrored by i -> a + b - i.
+        # A text between the boundaries at a and b is reversed by i -> a + b - i.
         ends = (self.starts[:-1] + self.starts[1:]).repeat_interleave(self.starts.diff())
         index = ends - torch.arange(1, len(self.stream))
         backward = self.stream[index.to(self.stream.device)]
         return replace(self, stream=torch.cat([self.stream[:1], backward]))
 
     def _lengths(self) -> Tensor:
-        """How many tokens are read of each text: (texts,)."""
+        """How many tokens of each text are read: (texts,)."""
         return (self.starts.diff() - 1).clamp(max=self.max_length or len(self.stream))
 
     def _rows(self, lengths: Tensor, epoch: int) -> tuple[Tensor, ...]:
@@ -139,7 +139,7 @@ class PaddedBatches:
         return tuple(cut[batch] for batch in torch.randperm(len(cut), generator=generator).tolist())
 
     def _read(self, first: Tensor, lengths: Tensor, filler: int) -> Tensor:
-        """Parts of the stream as rows, filled up on the right: (B,), (B,) -> (B, T)."""
+        """Parts of the stream as rows, padded on the right: (B,), (B,) -> (B, T)."""
         device = self.stream.device
         across = torch.arange(int(lengths.max()), device=device)  # (T,); the maximum is on the CPU
         index = first.to(device).unsqueeze(1) + across  # (B, T)
@@ -152,7 +152,7 @@ def labelled_batches(
 ) -> PaddedBatches:
     """`PaddedBatches` of a split with the columns `text` and `label`; `order` as in `from_texts`.
 
-    How many texts are longer than `max_length` is printed, with `name`, the split's, before it.
+    If texts are longer than `max_length`, prints how many, after the split's `name`.
     """
     batches = PaddedBatches.from_texts(
         vocabulary, rows["text"][:], batch_size, labels=rows["label"][:], **order

@@ -1,4 +1,4 @@
-"""From rows to train, validation and test: seeded, no text in two of them; and few labels."""
+"""Seeded train, validation and test splits, no text in two of them; and few labels."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ def split(
 ) -> DatasetDict:
     """Shuffle a copy of the texts and split it 80/10/10 into train, validation and test.
 
-    Blank texts are left out, and a repeated text is kept once, since in two splits it would be
-    tested on what it was trained on. With labels, texts that have two of them are left out too,
-    and what is lost is printed. Too few texts, or a label that is missing or not in the training
-    split, are a `ValueError`.
+    Blank texts are left out, and a repeated text is kept once: in two splits, it would be tested
+    after training on it. With labels, texts with two labels are left out too, and the number of
+    lost rows is printed. Too few texts, or a label that is missing or not in the training split,
+    raise a `ValueError`.
 
     Args:
         seed: which shuffle.
         labels: one per text, all strings or all whole numbers; they become a `ClassLabel` whose
             names are the sorted labels.
-        keep_repeats: to compare with numbers of others; the splits then leak.
+        keep_repeats: to compare with others' numbers; the splits then leak.
     """
     from datasets import Dataset
 
     columns = {"text": list(texts)} | ({} if labels is None else {"label": list(labels)})
     try:
         rows = Dataset.from_dict(columns)
-    except (TypeError, ValueError) as error:  # pyarrow's, of mixed types and of half characters
+    except (TypeError, ValueError) as error:  # from pyarrow: mixed types, half characters
         raise ValueError(f"each text must be a string, {MIXED}: {error}") from None
     return arrange({"train": rows}, seed, keep_repeats)
 
 
 def split_in_order(text: str) -> DatasetDict:
-    """The first nine tenths of one text to train on, the last tenth for validation, a row each.
+    """The first nine tenths of a text to train on, the last tenth to validate, one row each.
 
     This is how char-rnn, nanoGPT and others cut a running text, whose parts can't be shuffled. They
-    keep no test split, and neither does this: a third cut would not compare with their numbers.
+    keep no test split, and nor do we: with a third part, our numbers wouldn't compare with theirs.
     """
     from datasets import Dataset, DatasetDict
 
@@ -63,12 +63,12 @@ def split_in_order(text: str) -> DatasetDict:
 def arrange(
     parts: dict[str, Dataset], seed: int = SPLIT_SEED, keep_repeats: bool = False
 ) -> DatasetDict:
-    """Train, validation and test of a source that comes with splits of its own.
+    """Train, validation and test of a source that comes with its own splits.
 
-    Its test split is kept with its repeats, so that results compare with those of others. Then
-    validation, train and any further split keep each text once, without those that an earlier one
-    holds. A single split is cut 80/10/10. Where validation or test is missing, it is a tenth of
-    train. Rows whose text is blank or has two labels are left out, and with labels that is printed.
+    Its test split keeps its repeats, so that results compare with others' results. Then
+    validation, train and any further split keep each text once, without texts of an earlier split.
+    A single split is cut 80/10/10. If validation or test is missing, it is a tenth of train. Rows
+    whose text is blank or has two labels are left out; with labels, their number is printed.
     """
     from datasets import Dataset, DatasetDict
 
@@ -76,7 +76,7 @@ def arrange(
     if single:
         parts = {"train": next(iter(parts.values()))}
     elif "train" not in parts:
-        raise ValueError(f"the splits are {', '.join(parts)}: none of them is called 'train'")
+        raise ValueError(f"the splits are {', '.join(parts)}: none is called 'train'")
     further = [name for name in parts if name not in SPLITS]
     missing = [name for name in SPLITS if name not in parts]
     frames, features = _frames(parts)
@@ -112,7 +112,7 @@ def without_held_out(texts: Iterable[str], corpus: DatasetDict) -> list[str]:
 
 
 def class_names(rows: Dataset) -> list[str]:
-    """The names of the classes, by id, of rows that can be learned from.
+    """The names of the classes, in the order of their ids.
 
     Raises:
         ValueError: there is no `ClassLabel` column `label`, or all rows are of one class.
@@ -126,7 +126,7 @@ def class_names(rows: Dataset) -> list[str]:
             "name the column of the labels when you load the dataset"
         )
     if len(set(rows["label"][:])) < 2:
-        raise ValueError(f"all {len(rows)} texts are of one class; to tell texts apart takes two")
+        raise ValueError(f"all {len(rows)} texts are of one class; a classifier needs two")
     return list(feature.names)
 
 
@@ -134,7 +134,7 @@ def few_labels(rows: Dataset, per_class: int, seed: int = 0) -> Dataset:
     """The same number of texts of each class, drawn at random, in their order in `rows`.
 
     `seed` decides which; with the same one, a larger draw holds the smaller ones. Fewer than two
-    classes, or a class with fewer texts than `per_class`, are a `ValueError`.
+    classes, or a class with too few texts, raise a `ValueError`.
     """
     require_count(per_class=per_class)
     kept = []
@@ -180,7 +180,7 @@ def _frames(parts: dict[str, Dataset]) -> tuple[dict[str, DataFrame], Features]:
 
 
 def _distinct(frame: DataFrame, seen: set[str], keep_repeats: bool, where: str) -> DataFrame:
-    """The rows to keep, each text once: not blank, not in `seen`, to which the texts are added."""
+    """Keep each text once if it isn't blank or in `seen`; `seen` gets the texts."""
     texts = frame["text"].fillna("")
     kept = frame[(texts.map(str.strip) != "") & ~texts.isin(seen)]
     seen.update(kept["text"])
@@ -198,7 +198,7 @@ def _distinct(frame: DataFrame, seen: set[str], keep_repeats: bool, where: str) 
 
 
 def _check_labels(frames: dict[str, DataFrame], classes: list[str]) -> None:
-    """Refuse labels that nothing can be learned from or judged by."""
+    """Refuse labels that are missing or that no training row has."""
     name_of = dict(enumerate(classes))
     in_train = sorted(set(frames["train"]["label"]) & name_of.keys())
     for name in SPLITS:

@@ -15,31 +15,31 @@ from torch import Tensor
 
 from intro_lm.data.vocabulary import BOUNDARY, BOUNDARY_SYMBOL, Vocabulary, known_ids
 
-if TYPE_CHECKING:  # imported where it is used, since most of the curriculum needs characters only
+if TYPE_CHECKING:  # imported where used, since most of the curriculum needs only characters
     from tokenizers import Tokenizer
 
-# The library's memory for one string is many times the string's, so a long text goes in pieces.
-# Each begins at a space after a word, where the library itself cuts, or anywhere in a stretch of
-# more than 16,384 characters without a space.
+# For one string, the library needs many times its memory, so a long text goes in pieces. Each
+# begins at a space after a word, where the library itself cuts, or anywhere in a stretch of more
+# than 16,384 characters without a space.
 PIECE = re.compile(r".{1,16384}(?:(?<=\S)(?=[ \n])|\Z)|.{1,16384}", re.DOTALL)
 PIECES_AT_ONCE = 64
-# The library wants text, so a byte is written as one visible character: itself where it is one in
-# Latin-1, and a character from U+0100 on where it is not (Radford et al. 2019).
+# The library needs text, so a byte is written as one visible character: its own if it has one in
+# Latin-1, otherwise one from U+0100 on (Radford et al. 2019).
 _VISIBLE = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
 _HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
 _CHARACTER = [chr(b if b in _VISIBLE else 0x100 + _HIDDEN.index(b)) for b in range(256)]
 
 
 class Subwords:
-    """Frequent pieces of words, found by merging pairs; it serves wherever a `Vocabulary` does.
+    """Frequent pieces of words, found by merging pairs; usable wherever a `Vocabulary` is.
 
-    Id 0 is the text boundary, 1 to 256 are the bytes, and from 257 on come the merges, in their
-    order. A text is cut into words, each with the space before it, and a word's UTF-8 bytes are
+    Id 0 is the text boundary, 1 to 256 are the bytes, and the merges follow in order from 257 on.
+    A text is cut into words, each with the space before it, and a word's UTF-8 bytes are
     merged pair by pair (Gage 1994; Sennrich et al. 2016, section 3.2; on bytes: Radford et al.
     2019, section 2.2). So every text can be encoded, and survives `decode(encode(text))`.
 
     Args:
-        merges: pairs of tokens as the library writes them, the one that is merged first in front.
+        merges: pairs of tokens as the library writes them, in the order of merging.
 
     >>> subwords = Subwords([("a", "n")])
     >>> subwords.encode("anna").tolist()
@@ -57,12 +57,12 @@ class Subwords:
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], size: int) -> Subwords:
-        """Learn the merges of `texts`, which are those of the training split and no other.
+        """Learn the merges from `texts`, which should be the training split's only.
 
         Args:
-            texts: what to count pairs in; half a surrogate pair is a `ValueError`.
-            size: tokens in all, at least 257 for the boundary and the bytes; there are fewer where
-                no pair is left that occurs twice.
+            texts: where to count pairs; half a surrogate pair is a `ValueError`.
+            size: tokens in all, at least 257 for the boundary and the bytes; there are fewer if no
+                pair is left that occurs twice.
         """
         from tokenizers import trainers
 
@@ -82,7 +82,7 @@ class Subwords:
 
     @property
     def symbols(self) -> list[str]:
-        """What each id is shown as, the boundary as `·`, parts of a character as in `\\xc3`."""
+        """How each id is shown, the boundary as `·`, parts of a character as in `\\xc3`."""
         shown = [token.decode("utf-8", "backslashreplace") for token in self._bytes]
         return [BOUNDARY_SYMBOL, *shown[1:]]
 
@@ -103,7 +103,7 @@ class Subwords:
     def decode(self, ids: Tensor | Sequence[int], boundary: str = BOUNDARY_SYMBOL) -> str:
         """The text of some ids, with `boundary` written where the boundary token is.
 
-        A model may well sample half a character; it is shown as U+FFFD.
+        If a model samples half a character, it is shown as U+FFFD.
         """
         written = [boundary.encode(), *self._bytes[1:]]
         tokens = map(written.__getitem__, known_ids(ids, len(self)))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BOUNDARY = 0  # the id that stands before the first and after the last character of a text
+BOUNDARY = 0  # the id before the first and after the last character of a text
 BOUNDARY_SYMBOL = "·"
 CHUNK = 1 << 16  # characters encoded at a time, so that the working memory stays small
 
@@ -18,9 +18,9 @@ CHUNK = 1 << 16  # characters encoded at a time, so that the working memory stay
 class Vocabulary:
     """The characters of a corpus, numbered from 1 in code-point order; 0 is the text boundary.
 
-    The boundary is a token and not a character: no text contains it, so every text of the
-    vocabulary's characters survives `decode(encode(text))`. An unknown character and an unknown id
-    raise a `ValueError` that names it.
+    The boundary is a token, not a character: no text contains it, so every text of the
+    vocabulary's characters survives `decode(encode(text))`. An unknown character or id raises
+    a `ValueError` that names it.
 
     >>> vocabulary = Vocabulary("abn")
     >>> vocabulary.encode("anna").tolist()
@@ -34,8 +34,8 @@ class Vocabulary:
         if not self.characters:
             raise ValueError("the corpus is empty: it has no character to build a vocabulary from")
         points = [ord(character) for character in self.characters]
-        # The id of each code point, 0 for characters that are not in the vocabulary. The last
-        # entry is 0 too: it serves all code points beyond.
+        # The id of each code point, 0 for characters that aren't in the vocabulary. The last
+        # entry, also 0, is for all higher code points.
         self._id_of_point = np.zeros(points[-1] + 2, dtype=np.int32)
         self._id_of_point[points] = np.arange(1, len(points) + 1)
 
@@ -50,13 +50,13 @@ class Vocabulary:
 
     @property
     def symbols(self) -> list[str]:
-        """What each id is shown as, the boundary as `·`."""
+        """How each id is shown, the boundary as `·`."""
         return [BOUNDARY_SYMBOL, *self.characters]
 
     def encode(self, text: str) -> Tensor:
         """The ids of a text's characters, without boundaries: an int32 tensor of shape (length,).
 
-        An embedding takes these ids as they are; a loss wants its targets as `.long()`.
+        An embedding takes these ids as they are; a loss needs `.long()` targets.
         """
         ids = self._ids(text)
         if not ids.all():
@@ -64,7 +64,7 @@ class Vocabulary:
             raise ValueError(
                 f"the character {text[at]!r} (U+{ord(text[at]):04X}), in "
                 f"{text[max(0, at - 10) : at + 10]!r}, is not among the {len(self.characters)} "
-                "characters of the vocabulary; build it from all texts that you mean to encode"
+                "characters of the vocabulary; build it from all texts that you encode"
             )
         return torch.from_numpy(ids)
 
@@ -97,7 +97,7 @@ class Vocabulary:
         return cls(json.loads(Path(path).read_text(encoding="utf-8"))["characters"])
 
     def _ids(self, text: str) -> np.ndarray:
-        """The ids of `text` (length,), 0 for a character that is not in the vocabulary."""
+        """The ids of `text` (length,), 0 for a character that isn't in the vocabulary."""
         ids = np.empty(len(text), dtype=np.int32)
         for start in range(0, len(text), CHUNK):
             # A str may hold half a surrogate pair, and so may a vocabulary.
@@ -108,7 +108,7 @@ class Vocabulary:
 
 
 def known_ids(ids: Tensor | Sequence[int], size: int) -> list[int]:
-    """The ids as a list; a `ValueError` if one is not of a vocabulary of `size` tokens."""
+    """The ids as a list; a `ValueError` if one isn't in a vocabulary of `size` tokens."""
     values = ids.tolist() if isinstance(ids, Tensor) else list(ids)
     for token in (min(values, default=0), max(values, default=0)):
         if not 0 <= token < size:

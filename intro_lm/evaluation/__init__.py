@@ -1,4 +1,4 @@
-"""How good a model is: losses, intervals over seeds; classification and what it must beat."""
+"""How good a model is: losses, intervals over seeds, classification scores, baselines."""
 
 from intro_lm.evaluation.intervals import difference_interval, interval
 from intro_lm.evaluation.loss import (

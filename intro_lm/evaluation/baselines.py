@@ -11,7 +11,7 @@ from intro_lm.evaluation.classification import require_labels
 
 
 def majority(labels: Sequence[int], texts: Sequence[str], classes: int) -> Tensor:
-    """The same probabilities for each of N texts, (N, C): the fractions of the training labels."""
+    """The same probabilities for each of N texts, (N, C): fractions of the training labels."""
     counts = torch.bincount(require_labels(labels, classes), minlength=classes)  # (C,)
     return (counts / counts.sum()).expand(len(texts), classes)
 
@@ -25,8 +25,8 @@ def tfidf_logistic_regression(
 ) -> Tensor:
     """Logistic regression on n-grams of up to `longest` characters, weighted by TF-IDF.
 
-    An n-gram counts more if fewer training texts hold it (Spärck Jones 1972). N-grams at the edges
-    of a word differ from those within. Returns the probabilities (N, C) of N `texts`; a class
+    An n-gram counts more if fewer training texts have it (Spärck Jones 1972). N-grams at the edges
+    of a word differ from those inside. Returns the probabilities (N, C) of N `texts`; a class
     without a training text gets 0.
     """
     ids = require_labels(labels, classes)

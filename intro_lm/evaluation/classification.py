@@ -19,10 +19,10 @@ from intro_lm.models.language_model import inference
 class Scores:
     """How well some texts were classified; all scores are from 0 to 1."""
 
-    accuracy: float  # the fraction of texts that were classified correctly
+    accuracy: float  # the fraction of texts classified correctly
     macro_recall: float  # the mean of the classes' recalls, so a rare class counts like any other
     macro_f1: float  # the mean of the classes' F1, 2·precision·recall / (precision + recall)
-    recall: tuple[float, ...]  # the fraction of each class's texts that were found, NaN without any
+    recall: tuple[float, ...]  # the fraction of each class's texts found, NaN if it has none
     calibration_error: float  # |accuracy - confidence| of each `Bin`, averaged over the texts
 
     def summary(self, classes: Sequence[str]) -> str:
@@ -37,7 +37,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Bin:
-    """Texts whose predictions have about the same confidence: how many, and the means."""
+    """Texts whose predictions have similar confidence: how many, and their means."""
 
     count: int
     confidence: float
@@ -63,7 +63,7 @@ def predict(model: nn.Module, batches: PaddedBatches) -> Tensor:
 def score(probabilities: Tensor, labels: Tensor) -> Scores:
     """The scores of probabilities (N, C) against class ids (N,).
 
-    A class without any text is left out of the means.
+    A class without texts is left out of the means.
     """
     values, truth, chosen = _arrays(probabilities, labels)
     _, recall, f1, texts = metrics.precision_recall_fscore_support(
@@ -83,7 +83,7 @@ def score(probabilities: Tensor, labels: Tensor) -> Scores:
 def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Tensor:
     """How often texts of each class (row) were classified as each class (column): (C, C).
 
-    With `rates` as fractions of each row's texts, NaN for a class without texts.
+    With `rates`: fractions of each row's texts, NaN for a class without texts.
     """
     values, truth, chosen = _arrays(probabilities, labels)
     classes = range(values.shape[1])
@@ -94,8 +94,8 @@ def confusion(probabilities: Tensor, labels: Tensor, rates: bool = False) -> Ten
 def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[Bin]:
     """Mean confidence and accuracy of predictions of similar confidence.
 
-    The confidence of a prediction is the probability of the chosen class. Of `bins` bins of equal
-    width from 0 to 1 those without texts are left out (Niculescu-Mizil and Caruana 2005).
+    The confidence of a prediction is the probability of the chosen class. Of `bins` equally wide
+    bins from 0 to 1, empty ones are left out (Niculescu-Mizil and Caruana 2005).
     """
     values, truth, chosen = _arrays(probabilities, labels)
     confidence, correct = values.max(1), chosen == truth  # (N,) each
@@ -116,7 +116,7 @@ def require_labels(labels: Sequence[int] | Tensor, classes: int) -> Tensor:
 
 
 def _arrays(probabilities: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities (N, C), labels and chosen classes (N,) as arrays, once they are checked."""
+    """Probabilities (N, C), labels and chosen classes (N,), checked, as arrays."""
     values = torch.as_tensor(probabilities).cpu().double().numpy()
     truth = require_labels(labels, values.shape[1]).numpy()
     wrong = values[~((values >= 0) & (values <= 1 + 1e-6))]  # NaN too; 1e-6 is for rounding

@@ -17,7 +17,7 @@ def difference_interval(
 ) -> tuple[float, float]:
     """The 95% interval of the mean of `first` minus the mean of `second`, one value per seed each.
 
-    `paired` if values with the same index share something besides chance, such as the seed and the
+    Set `paired` if values with the same index share more than chance, such as the seed and the
     examples drawn with it. Otherwise the two may differ in number and spread (Welch 1947).
     """
     from scipy import stats
@@ -35,6 +35,6 @@ def _bounds(
     for values in samples:
         if len(values) < 2:
             raise ValueError(f"{len(values)} value(s) have no spread; give at least 2 seeds")
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # about equal values
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # for equal values
         low, high = test(*samples, **options).confidence_interval()
     return float(low), float(high)

@@ -13,7 +13,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean negative log-likelihood in nats: `logits` (…, V), `targets` (…), -100 doesn't count."""
+    """Mean negative log-likelihood in nats: `logits` (…, V), `targets` (…); skips -100."""
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=data.IGNORED)
 
 
@@ -28,10 +28,10 @@ def evaluate(
 
     Args:
         model: a language model, or a classifier.
-        batches: `Batches`, whose epoch 0 is read and which say themselves whether state is carried;
-            or pairs (inputs, targets), such as a list or a `DataLoader`.
+        batches: `Batches`, of which epoch 0 is read and which know whether state is carried; or
+            pairs (inputs, targets), such as a list or a `DataLoader`.
         loss: the mean loss of one batch.
-        carry_state: a `StatefulLanguageModel` reads on from one batch of pairs to the next.
+        carry_state: a `StatefulLanguageModel` continues from one batch of pairs to the next.
     """
     if not isinstance(batches, Iterable):
         carry_state, batches = batches.carries_state, batches.epoch(0)
@@ -56,17 +56,17 @@ def perplexity(loss: float) -> float:
 
 
 def bits_per_character(loss: float, tokens: int, characters: int) -> float:
-    """A `loss` in nats per token as bits per character, which compares across vocabularies."""
+    """A `loss` in nats per token as bits per character, comparable across vocabularies."""
     return loss * tokens / (characters * math.log(2))
 
 
 def evaluate_bits(
     model: LanguageModel, vocabulary: data.AnyVocabulary, texts: Sequence[str]
 ) -> float:
-    """A model's loss on texts in bits per character, to compare models of any vocabulary.
+    """A model's loss on texts in bits per character, to compare models with any vocabulary.
 
-    The end of a text is predicted too and counts as one character, so with a vocabulary of
-    characters this is the loss in nats per token over log 2.
+    The end of a text is predicted too and counts as one character, so with a character vocabulary
+    this is the loss in nats per token divided by log 2.
     """
     batches: data.Batches
     if model.context_length is None:

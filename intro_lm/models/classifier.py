@@ -13,7 +13,7 @@ from intro_lm.models.recurrent import RecurrentLM
 
 
 class Symbols(Protocol):
-    """A vocabulary, as far as `from_language_model` looks at it."""
+    """What `from_language_model` needs of a vocabulary."""
 
     @property
     def symbols(self) -> list[str]: ...  # the text of each token id
@@ -23,16 +23,16 @@ class TextClassifier(nn.Module):
     """Recurrent encoders, concatenated pooling, and a linear layer that gives a logit per class.
 
     Each encoder reads a boundary and then the text, as a language model does. With two directions,
-    a second encoder with its own weights reads the reversed text, so each of them can be copied
-    from a pretrained language model. The states of the top layer are pooled to their mean, maximum
+    a second encoder with its own weights reads the reversed text, so each can be copied
+    from a pretrained language model. The states of the top layer are pooled into mean, maximum
     and last (Howard and Ruder 2018, section 3.3). What follows the first boundary in a row of
-    `inputs` is padding, which changes no logit.
+    `inputs` is padding and changes no logit.
 
     Args:
         classes: number of classes C, at least 2.
         directions: 1 reads texts forwards, 2 also backwards.
         dropout: fraction of the units zeroed while training, between layers and after pooling.
-        vocabulary_size, cell and the others: of each encoder, as in `RecurrentLM`.
+        vocabulary_size, cell and so on: for each encoder, as in `RecurrentLM`.
 
     >>> model = TextClassifier(27, classes=14, hidden_size=64)
     >>> model(torch.zeros(3, 5, dtype=torch.long)).shape
@@ -61,7 +61,7 @@ class TextClassifier(nn.Module):
             RecurrentLM(vocabulary_size, cell, *sizes, generator=generator)
             for _ in range(directions)
         )
-        for encoder in self.encoders:  # gives the top layer's states in place of logits
+        for encoder in self.encoders:  # gives the top layer's states, not logits
             encoder.dropout = encoder.output = nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(3 * directions * hidden_size, classes)
@@ -84,8 +84,8 @@ class TextClassifier(nn.Module):
         """A classifier whose encoders are copies of pretrained language models; its head is new.
 
         `backward` is a language model of reversed texts; without it there is one direction.
-        `vocabularies` are those of the language models and of the texts to classify: in all of them
-        an id must mean the same.
+        `vocabularies` are those of the language models and of the texts to classify: an id must
+        mean the same in all.
         """
         models = [forward] if backward is None else [forward, backward]
         if forward.sizes != models[-1].sizes:
@@ -111,7 +111,7 @@ class TextClassifier(nn.Module):
         return self.output(self.dropout(torch.cat(pooled, 1)))  # (B, C)
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
-        """The parameters of embeddings, recurrent layers and head, each of both directions."""
+        """The parameters of embeddings, recurrent layers and head, of both directions."""
 
         def ending_in(suffix: str) -> list[nn.Parameter]:
             return [p for name, p in self.encoders.named_parameters() if name.endswith(suffix)]
@@ -135,7 +135,7 @@ def reverse(inputs: Tensor, lengths: Tensor) -> Tensor:
 def concat_pooling(hidden: Tensor, lengths: Tensor) -> Tensor:
     """Mean, maximum and last of the first `lengths` (B,) states in each row of `hidden` (B, T, H).
 
-    Each row has a state at least. Returns (B, 3·H), in float32.
+    Each row needs at least one state. Returns (B, 3·H), in float32.
     """
     hidden = hidden.float()  # bfloat16 would round the sum of many states
     column = torch.arange(hidden.shape[1], device=hidden.device)  # (T,)
@@ -147,7 +147,7 @@ def concat_pooling(hidden: Tensor, lengths: Tensor) -> Tensor:
 
 
 def require_same_vocabulary(vocabularies: Sequence[Symbols], size: int) -> None:
-    """Refuse vocabularies that don't have `size` ids, or in which an id has different meanings."""
+    """Refuse vocabularies that don't have `size` ids, or in which an id means two things."""
     remedy = "use the vocabulary that the language model was trained with"
     first = vocabularies[0].symbols
     for symbols in (vocabulary.symbols for vocabulary in vocabularies):

@@ -1,4 +1,4 @@
-"""The contract of every language model, and how models are used once they are trained."""
+"""The contract of every language model, and how to use a trained model."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 BOUNDARY = 0  # the id of the token before and after a text, the same as in `intro_lm.data`
-LARGE = 1_000_000  # weights, from which a model computes on all threads
+LARGE = 1_000_000  # weights from which a model uses all threads
 DEFAULT_THREADS = torch.get_num_threads()
 OUTPUT_SCALE = 0.1  # a nearly uniform first prediction: the loss starts at log(vocabulary size)
 
@@ -18,7 +18,7 @@ class LanguageModel(Protocol):
     """A `torch.nn.Module` from token ids to next-token logits.
 
     A model with a `context_length` T reads windows (B, T), oldest token first, and gives the logits
-    (B, V) of the token that follows. One whose `context_length` is None reads whole texts (B, T),
+    (B, V) of the next token. One whose `context_length` is None reads whole texts (B, T),
     which begin with a boundary, and gives the logits (B, T, V) after each token.
     """
 
@@ -35,7 +35,7 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class StatefulLanguageModel(LanguageModel, Protocol):
-    """A language model that continues where it stopped reading, without reading again."""
+    """A language model that continues where it stopped reading, without rereading."""
 
     def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read on: logits (B, T, V) after each of `inputs` (B, T), and the state after the last.
@@ -48,10 +48,10 @@ class StatefulLanguageModel(LanguageModel, Protocol):
 @contextmanager
 def threads_for(model: nn.Module | LanguageModel) -> Iterator[None]:
     """One thread while a small model computes, unless the user chose how many."""
-    # The threads of an operation wait for the last of them. While another program, such as a
-    # browser, keeps one of two cores busy, models of all sizes take at least twice as long as with
-    # one thread; on a quiet machine small ones gain a sixth at most by a second thread, large ones
-    # a third. The size alone decides, so that runs repeat bit for bit.
+    # An operation waits for its slowest thread. While another program, such as a browser, keeps
+    # one of two cores busy, models of all sizes take at least twice as long as with one thread. On
+    # a quiet machine, a second thread gains a sixth at most for small models and a third for large
+    # ones. Only the size decides, so that runs repeat bit for bit.
     chosen = "OMP_NUM_THREADS" in os.environ or torch.get_num_threads() != DEFAULT_THREADS
     if chosen or sum(parameter.numel() for parameter in model.parameters()) >= LARGE:
         yield
@@ -65,7 +65,7 @@ def threads_for(model: nn.Module | LanguageModel) -> Iterator[None]:
 
 @contextmanager
 def inference(model: nn.Module | LanguageModel) -> Iterator[torch.device]:
-    """Gradients and dropout are off meanwhile. Gives the model's device, the CPU if it has none."""
+    """Turn gradients and dropout off; gives the model's device, the CPU if it has none."""
     was_training = model.training
     model.train(False)
     try:

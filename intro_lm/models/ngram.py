@@ -48,10 +48,9 @@ class KneserNey(nn.Module):
     The discounted relative frequencies of each order are mixed with those of the next lower order,
     whose counts are numbers of distinct left neighbours; the lowest is the uniform distribution.
     Each order has one discount Y = n₁ / (n₁ + 2 n₂), from the numbers of n-grams counted once and
-    twice (Kneser and Ney 1995; Ney et al. 1994), or, modified, three: for what was counted once,
-    twice and more often (Chen and Goodman 1998, section 3 and equation 26). A context stops at the
-    beginning of the text: n-grams that start with a boundary have no left neighbours and keep their
-    plain counts.
+    twice (Kneser and Ney 1995; Ney et al. 1994). If modified, it has three: for counts of one, two
+    and more (Chen and Goodman 1998, section 3 and equation 26). A context stops at the beginning
+    of the text: n-grams that start with a boundary have no left neighbours and keep plain counts.
 
     Args:
         vocabulary_size: number of tokens V.
@@ -84,7 +83,7 @@ class KneserNey(nn.Module):
             context = row.where(codes >= 0, -1)
             contexts.append(known)
             grams.append(torch.where(codes >= 0, row * self.vocabulary_size + targets, -1))
-        grams.append(torch.full_like(targets, -1))  # nothing extends the longest to the left
+        grams.append(torch.full_like(targets, -1))  # nothing precedes the longest
         levels = zip(contexts, grams, grams[1:], strict=False)
         self._levels = [_count(*level, self.vocabulary_size, self.modified) for level in levels]
         return self
@@ -120,14 +119,14 @@ class _Level(NamedTuple):
 
     contexts: Tensor  # (C,) sorted codes
     estimates: Tensor  # (C, V) sparse: discounted relative frequencies of what followed
-    weights: Tensor  # (C, 1) of the lower order: the fraction that the discount set free
+    weights: Tensor  # (C, 1) of the lower order: the fraction that the discount freed
 
 
 def _count(
     contexts: Tensor, grams: Tensor, longer: Tensor, vocabulary_size: int, modified: bool
 ) -> _Level:
-    """Count `grams` (N,) by their left neighbours, with which they are the `longer` ones (N,)."""
-    # One count for each distinct left neighbour, and one for each occurrence without.
+    """Count `grams` (N,) by their left neighbours; `longer` (N,) includes these."""
+    # One count for each distinct left neighbour, and one per occurrence without any.
     extended = torch.stack([grams, longer], 1)[longer >= 0].unique(dim=0)[:, 0]
     first = grams[(longer < 0) & (grams >= 0)]
     distinct, counts = torch.cat([extended, first]).unique(return_counts=True)
@@ -143,7 +142,7 @@ def _count(
 
 
 def _discounts(counts: Tensor, modified: bool) -> Tensor:
-    """What is taken from a count of one, of two, and of three or more: (3,)."""
+    """What to subtract from a count of one, two, and three or more: (3,)."""
     n = [int((counts == number).sum()) for number in range(1, 5)]
     # If nothing was counted once, the estimate is 0 and unseen tokens would be impossible.
     single = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.5

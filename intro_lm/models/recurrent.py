@@ -20,7 +20,7 @@ class RecurrentLM(nn.Module):
     the simple RNN that of Elman (1990) with a tanh. The recurrent weights of each gate start
     orthogonal (Saxe et al. 2014). Dropout is applied between layers and before the output, never
     from one time step to the next (Zaremba et al. 2014). Token dropout hides a fraction of the
-    tokens read, so that the model can't rely on any one of them (Bowman et al. 2016).
+    tokens read, so that the model can't rely on any one (Bowman et al. 2016).
 
     `model(inputs)` starts from a state of zeros, as a text does, and `model.advance(inputs, state)`
     from the state that an earlier call returned; the model itself keeps none.
@@ -60,7 +60,7 @@ class RecurrentLM(nn.Module):
         require_fraction(dropout=dropout, token_dropout=token_dropout)
         require_choice(CELLS, cell=cell)
         self.cell = cell
-        # What another model must be built with to take over these weights.
+        # The sizes that another model needs to take over these weights.
         self.sizes: dict[str, Any] = {"vocabulary_size": vocabulary_size, "layers": layers}
         self.sizes |= {"embedding_size": embedding_size, "hidden_size": hidden_size, "cell": cell}
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)

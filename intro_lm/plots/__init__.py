@@ -1,4 +1,4 @@
-"""Figures that more than one notebook draws, each into the current axes, which it returns."""
+"""Figures for more than one notebook, drawn into the current axes, which they return."""
 
 from intro_lm.plots.models import (
     COLOURS,

@@ -14,7 +14,7 @@ from intro_lm.training import History
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# A model has its colour and marker in every figure, so that figures read in greyscale too.
+# Each model keeps its colour and marker in all figures, which work in greyscale too.
 COLOURS = {
     "counting": "#767676", "MLP": "#0b62a4", "lecture": "#c4551a", "LSTM": "#1b7f4b",
     "mixture": "#7b4ea3", "fine-tuned": "#a8134c", "neighbour": "#2f8ca3",
@@ -31,7 +31,7 @@ def losses(
     Args:
         histories: the runs by their names in the legend.
         title: the finding.
-        kinds: each run's key in `COLOURS`; without it the runs take the colours in turn.
+        kinds: each run's key in `COLOURS`; without it, runs take the colours in turn.
     """
     axes = plt.gca()
     turn = cycle(["MLP", "lecture", "LSTM", "mixture", "counting", "fine-tuned", "neighbour"])
@@ -46,14 +46,14 @@ def losses(
     axes.set(title=title, xlabel="step", ylabel=LOSS_LABEL)
     legend = axes.legend(title="thin: training; thick, marked: validation")
     for text in legend.get_texts():
-        text.set_parse_math(False)  # a name with two $ in it is no formula
+        text.set_parse_math(False)  # a name with two $ isn't a formula
     return axes
 
 
 def range_test(rates: Sequence[float], values: Sequence[float], chosen: float, title: str) -> Axes:
     """Loss against the growing learning rate, with the chosen rate marked.
 
-    The loss axis ends a little above the first loss, since what lies beyond has blown up.
+    The loss axis ends a little above the first loss: losses beyond have blown up.
     """
     axes = plt.gca()
     axes.plot(rates, values, color=COLOURS["MLP"])
@@ -70,8 +70,8 @@ def embedding(vectors: Tensor, symbols: Sequence[str], marked: str, title: str) 
 
     Args:
         vectors: (V, E) embedding.
-        symbols: what each token is shown as.
-        marked: the symbols drawn in bold on a coloured disc, say the vowels.
+        symbols: how each token is shown.
+        marked: the symbols in bold on a coloured disc, such as the vowels.
         title: the finding.
     """
     axes = plt.gca()
@@ -98,7 +98,7 @@ def ranking(
     title: str,
     label: str = f"validation {LOSS_LABEL}",
 ) -> Axes:
-    """Losses as points on a line each, best (lowest) on top, with their values.
+    """Losses as points, one per line, with values; the lowest is on top.
 
     Args:
         values: loss by model.

@@ -1,4 +1,4 @@
-"""Figures of how sweeps go, and of the noise that their findings are held against."""
+"""Figures of sweeps, and of the seed noise to compare their findings with."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SAMPLER_MARKERS = {"grid": "s", "random": "o", "TPE": "D"}
 def best_so_far(repeats: Mapping[str, Sequence[Sequence[float]]], title: str) -> Axes:
     """The lowest loss so far against the number of trials: each sampler's median and band.
 
-    The band goes from the luckiest study to the unluckiest. First losses that blew up are cut off.
+    The band goes from the luckiest study to the unluckiest. Early losses that blew up are cut.
 
     Args:
         repeats: by sampler (a key of `SAMPLER_COLOURS`), the losses of each repeated study's trials
-            in their order; nan for a trial without one.
+            in order; nan for a trial without one.
         title: the finding.
     """
     axes = plt.gca()

@@ -26,10 +26,10 @@ DEFAULTS: Parameters = {}  # what isn't named keeps its default
 
 @dataclass
 class TrialLogger:
-    """Hands a training's losses to TensorBoard and to Optuna's pruner, which may end the trial.
+    """Passes losses on to TensorBoard and to Optuna's pruner, which may end the trial.
 
-    Where an objective sets `steps`, those of the whole training, trials are compared at equal
-    percentages of their steps, not at equal steps.
+    If an objective sets `steps`, the length of the whole training, trials are compared at equal
+    percentages of it, not at equal steps.
     """
 
     trial: Trial
@@ -47,7 +47,7 @@ class TrialLogger:
         if self.tracker is not None:
             self.tracker.log(step, scalars)
         point = 100 * step // self.steps if self.steps else step
-        if "loss/validation" in scalars and point > self.reported:  # Optuna takes one for a point
+        if "loss/validation" in scalars and point > self.reported:  # Optuna takes one per point
             self.reported = point
             self.trial.report(scalars["loss/validation"], point)
             if step != self.steps and self.trial.should_prune():
@@ -56,7 +56,7 @@ class TrialLogger:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A sweep's objective: from hyperparameters to the validation loss at the end of a training.
+    """A sweep's objective: from hyperparameters to the validation loss at the end of training.
 
     Hyperparameters are the model's sizes, `batch_size`, and fields of `TrainingSettings`. What is
     neither fixed nor given has its default.
@@ -66,7 +66,7 @@ class Experiment:
         model: a name of `intro_lm.models.MODELS`. A model with a context length reads batches of
             1024 windows by default; any other reads batches of 256 whole texts.
         fixed: hyperparameters that every trial shares.
-        seed: of the initial weights and the order of the batches, the same in every trial.
+        seed: for the initial weights and the order of batches, the same in every trial.
     """
 
     dataset: str = "names"
@@ -103,7 +103,7 @@ class Experiment:
         logger: TrialLogger | None = None,
         seed: int | None = None,
     ) -> tuple[MLP | RecurrentLM, History]:
-        """Train once, with a seed in place of the experiment's own; the logger gets the losses."""
+        """Train once, with a seed in place of the experiment's; the logger gets the losses."""
         if seed is not None:
             return replace(self, seed=seed).fit(parameters, logger)
         settings = self.require(parameters)
@@ -138,7 +138,7 @@ def hyperparameters(model: str = "mlp") -> dict[str, type]:
 
 @lru_cache(maxsize=24)
 def _batches(dataset: str, part: str, context_length: int | None) -> WindowBatches | PaddedBatches:
-    """A split as the model reads it; what isn't trained on comes in order."""
+    """A split as the model reads it; only the training split is shuffled."""
     texts, vocabulary = _corpus(dataset)
     shuffle = part == "train"
     if context_length is None:

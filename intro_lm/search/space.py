@@ -9,7 +9,7 @@ A space is a dict, or a table in a TOML file, from a hyperparameter's name to on
         "context_length": {"categorical": [3, 5, 8]},
     }
 
-`log-integer` is there too. For a grid a range says how many values to take:
+There is `log-integer` too. For a grid, a range says how many values to take:
 `{"log-uniform": [0.001, 0.1], "points": 5}`. Without `points` an integer takes every value.
 """
 
@@ -34,9 +34,9 @@ LARGEST_GRID = 10_000
 
 
 def require_space(space: Space, known: Mapping[str, type] | None = None) -> None:
-    """Refuse a space that can't be searched with a `ValueError` that names the wrong entry.
+    """Raise a `ValueError` that names an entry of the space that can't be searched.
 
-    `known` are the hyperparameters that there are, and their types; None takes any.
+    `known` holds all hyperparameters and their types; None allows any.
     """
     if not space:
         raise ValueError("the space is empty; name at least one hyperparameter to search")
@@ -97,7 +97,7 @@ def _can_be_searched(entry: Any, of: type | None) -> bool:
 
 
 def _fits(value: object, kind: type) -> bool:
-    """Whether a value is of the type; a whole number may stand for a float."""
+    """Whether a value is of the type; a whole number counts as a float."""
     return is_number(value) if kind is float else type(value) is kind
 
 

@@ -1,11 +1,11 @@
-"""Hyperparameter search over Optuna: many trainings, each a trial, kept in a study that survives.
+"""Hyperparameter search with Optuna: many trainings, each a trial, kept in a study that survives.
 
-Stopped or killed, the same call goes on, and a trial that was cut off runs again with its values.
-Several processes share a study, and over a database several machines: start the same sweep in each.
+If stopped or killed, the same call continues, and a trial that was cut off runs again as it was.
+Several processes can share a study, several machines a database: start the same sweep in each.
 
-Samplers are a grid, random search and TPE (Bergstra et al. 2011). The pruner `median` stops a trial
-whose best loss so far is above the median of the losses that the completed trials had at the same
-point, once there are five (after Golovin et al. 2017).
+Samplers are a grid, random search and TPE (Bergstra et al. 2011). Once five trials are complete,
+the pruner `median` stops a trial whose best loss so far is above the median of their losses at the
+same point (after Golovin et al. 2017).
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 Objective = Callable[[Parameters, TrialLogger], float]
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = {"none": optuna.pruners.NopPruner(), "median": optuna.pruners.MedianPruner()}
-HEARTBEAT_SECONDS, SILENT_SECONDS = 3, 12  # of a trial under way; after a longer silence it is dead
+HEARTBEAT_SECONDS, SILENT_SECONDS = 3, 12  # of a running trial; after a longer silence it is dead
 LOCKED_SECONDS = 30  # the longest wait for others to finish writing to a SQLite file
-MOST_RETRIES = 5  # of a trial whose process dies, which may be the trial's own doing
+MOST_RETRIES = 5  # of a trial whose process dies, perhaps through its own fault
 
 
 class SweepFailedError(ValueError):
@@ -68,20 +68,20 @@ def sweep(
     """Search for the hyperparameters with the lowest loss: the study's `best_params`.
 
     Args:
-        objective: from hyperparameters and a logger, the tracker of its `train`, to the loss.
+        objective: from hyperparameters and a logger, which tracks its `train`, to the loss.
         space: see `intro_lm.search.space`.
-        trials: how many the study has in the end, those it holds already, pruned and failed ones
-            included. A grid ends with its last point.
+        trials: how many the study has in the end, including those it already holds, pruned and
+            failed ones. A grid ends with its last point.
         study: a file (SQLite) or a database's URL, which keeps the study; None keeps it in memory.
-        name: which study, where a database holds several.
+        name: which study, if a database holds several.
         sampler: `tpe`, `random` or `grid`.
         pruner: `none` or `median`.
-        seed: of what is drawn. One process that isn't interrupted draws the same trials again.
+        seed: of the draws. One process that isn't interrupted draws the same trials again.
         runs: folder for TensorBoard, a run for each trial; None writes none.
         progress: show a progress bar with the best loss so far.
 
     A `ValueError` names what is wrong with an argument, the space or the database, or the other
-    sweep that the study is of; a `SweepFailedError` says that all trials failed.
+    sweep that owns the study; a `SweepFailedError` says that all trials failed.
     """
     require_count(trials=trials)
     require_choice(SAMPLERS, sampler=sampler)
@@ -109,7 +109,7 @@ def sweep(
         errors = [_error(trial) for trial in counted(kept)]
     if all(errors):
         raise SweepFailedError(
-            f"all {len(errors)} trials failed; the first: {errors[0]}. Mend it and begin anew"
+            f"all {len(errors)} trials failed; the first: {errors[0]}. Fix it and start again"
         )
     return kept
 
@@ -128,7 +128,7 @@ def best_so_far(study: Study) -> list[float]:
 
 
 def _open(address: str | Path | None, name: str, settings: Mapping[str, Any]) -> Study:
-    """Open a study, or begin it; refuse one that was begun with other settings."""
+    """Open or begin a study; refuse one that was begun with other settings."""
     storage = _storage(str(address)) if address else None
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     study.pruner = PRUNERS[settings["pruner"]]
@@ -162,17 +162,17 @@ def _storage(address: str) -> RDBStorage:
             grace_period=SILENT_SECONDS,
             heartbeat_stale_trial_callback=_retry,
         )
-    except (RuntimeError, ImportError) as error:  # of another Optuna, or of no installed driver
+    except (RuntimeError, ImportError) as error:  # from another Optuna, or a missing driver
         raise StorageInternalError from error
 
 
 @contextmanager
 def _database_errors(address: str) -> Iterator[None]:
-    """What a database raises, as a `ValueError` with a remedy."""
+    """Turn database errors into a `ValueError` with a remedy."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, AssertionError) as error:
-        root: BaseException = error  # an AssertionError of Optuna follows what it can't store
+        root: BaseException = error  # Optuna's AssertionError follows what it can't store
         while deeper := root.__cause__ or root.__context__:
             root = deeper
         reason = str(root).splitlines()[0].rstrip(".")
@@ -183,7 +183,7 @@ def _database_errors(address: str) -> Iterator[None]:
 
 
 def counted(study: Study) -> list[FrozenTrial]:
-    """The trials that count: all but those that were cut off and run again."""
+    """The trials that count: all but those cut off and run again."""
     trials = study.get_trials(deepcopy=False)
     return [each for each in trials if each.state != TrialState.FAIL or _error(each)]
 
@@ -197,7 +197,7 @@ def _error(trial: FrozenTrial) -> str | None:
 
 
 def _retry(study: Study, trial: FrozenTrial) -> None:
-    """Have a trial that was cut off run again with its values; without any, another is drawn."""
+    """Run a trial that was cut off again with its values; if it has none, draw another."""
     if trial.params or "fixed_params" in trial.system_attrs:
         RetryHeartbeatStaleTrialCallback(MOST_RETRIES)(study, trial)
 
@@ -205,7 +205,7 @@ def _retry(study: Study, trial: FrozenTrial) -> None:
 def _run_trials(
     study: Study, total: int, draws: bool, run: Callable[[Trial], float], bar: tqdm
 ) -> None:
-    """Run trials that wait or are drawn, until `total` are finished."""
+    """Run waiting or newly drawn trials until `total` are finished."""
     while True:
         fail_stale_trials(study)  # of processes that died; they run again
         trials = counted(study)
@@ -216,7 +216,7 @@ def _run_trials(
             return
         waiting = any(trial.state == TrialState.WAITING for trial in trials[:total])
         if waiting or (draws and len(trials) < total):
-            # Whatever its settings make PyTorch raise ends the trial, not the study. On SQLite two
+            # An error that its settings cause ends the trial, not the study. On SQLite two
             # processes may take the same waiting trial; the second to end can't store its loss.
             with suppress(ValueError, UpdateFinishedTrialError):
                 study.optimize(run, n_trials=1, catch=(Exception,))
@@ -231,8 +231,8 @@ def _run_trial(
     study = trial.study
     if [each.number for each in counted(study)].index(trial.number) >= total:
         raise RuntimeError("another process drew the last trial")  # no note, so it won't count
-    # Each trial has a seed of its own, so that no process, and no study that goes on, draws what
-    # another drew, and random search draws the same whatever is pruned.
+    # Each trial has its own seed, so that no process or resumed study draws what another drew,
+    # and random search draws the same whatever is pruned.
     seed = int(np.random.SeedSequence([how["seed"], trial.number]).generate_state(1)[0])
     study.sampler = RandomSampler(seed)
     if how["sampler"] == "tpe":
@@ -249,7 +249,7 @@ def _run_trial(
         return loss
     except KeyboardInterrupt:
         stopped = study.get_trials()[trial.number]
-        stopped.system_attrs.pop("retry_history", None)  # it isn't the trial's own doing
+        stopped.system_attrs.pop("retry_history", None)  # it isn't the trial's fault
         _retry(study, stopped)
         raise
     except optuna.TrialPruned:

@@ -1,4 +1,4 @@
-"""What a run keeps, and does between steps: log, evaluate, save, notice divergence and Ctrl-C."""
+"""What a run does between steps: log, evaluate, save, notice divergence and Ctrl-C."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ class NonFiniteLossError(ArithmeticError):
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What a run knew after some step. Losses are in nats per target: a token, or a class."""
+    """A run's values after a step. Losses are in nats per target: a token, or a class."""
 
     step: int
     train_loss: float  # the mean of the steps since the last entry, each before its update
@@ -65,7 +65,7 @@ class History:
 
     @property
     def validation_loss(self) -> float:
-        """The last validation loss; a `ValueError` where nothing was evaluated."""
+        """The last validation loss; a `ValueError` if nothing was evaluated."""
         if not self.validation_losses:
             raise ValueError("there is no validation loss; train with validation=batches")
         return self.validation_losses[-1][1]
@@ -94,7 +94,7 @@ class Bookkeeper:
     clock: float = 0.0
 
     def begin(self) -> tuple[int, Tensor | None]:
-        """The step to begin at and the state to carry on from: 0 and None, or the checkpoint's."""
+        """The step and the state to begin with: 0 and None, or the checkpoint's."""
         step, state = 0, None
         if self.checkpoint is not None and self.checkpoint.path.exists():
             tensors, header = self.checkpoint.restore()
@@ -110,7 +110,7 @@ class Bookkeeper:
     def after_step(
         self, step: int, batch_loss: Tensor, tokens: int, state: Tensor | None, stop: bool
     ) -> None:
-        """Count the step; log, evaluate and save what is due, which at the end is all; or stop."""
+        """Count the step; log, evaluate and save if due, or at the end; or stop."""
         self.losses.append(batch_loss)
         self.tokens += tokens
         self.bar.update()
@@ -168,9 +168,9 @@ def finite_mean(losses: list[Tensor], model: nn.Module, step: int) -> float:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that the step under way can end; a second one raises.
+    """An event that the first Ctrl-C sets, so that the current step can end; a second one raises.
 
-    Only a program's main thread may handle signals; on another thread Ctrl-C works as ever.
+    Only a program's main thread may handle signals; elsewhere Ctrl-C works as usual.
     """
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -186,7 +186,5 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, previous)
-    if (
-        interrupted.is_set()
-    ):  # in the last step, which ended well: the caller stops, such as a sweep
+    if interrupted.is_set():  # the last step has ended well: stop the caller, such as a sweep
         signal.raise_signal(signal.SIGINT)

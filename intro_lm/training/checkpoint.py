@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with all that a run needs to go on exactly.
+"""Checkpoints: one safetensors file with all a run needs to resume exactly.
 
 Tensors (weights, optimiser state, random state) are safetensors; everything else is JSON in the
 file's header. Nothing is pickled, so loading a checkpoint never runs code.
@@ -32,7 +32,7 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run's file, its model and optimiser, and the settings and data that resuming must share."""
+    """A run's file, its model and optimiser, and the settings and data that must not change."""
 
     path: Path
     model: nn.Module
@@ -53,7 +53,7 @@ class Checkpoint:
         }
         header = {"format": FORMAT, "run": self.run} | position
         metadata = {name: json.dumps(value) for name, value in header.items()}
-        # Moved into place when whole: the file always holds the old checkpoint or the new one.
+        # Moved into place when complete: the file always holds the old or the new checkpoint.
         partial = self.path.with_name(self.path.name + ".partial")
         try:
             with partial.open("wb") as file:
@@ -65,7 +65,7 @@ class Checkpoint:
             partial.unlink(missing_ok=True)  # after an error, such as a full disk
 
     def restore(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Put model, optimiser and random state back; returns the loop's tensors and the header."""
+        """Restore model, optimiser and random state; returns the loop's tensors and the header."""
         parts, header = _read(self.path)
         for name, ours in self.run.items():
             if ours != (theirs := header["run"].get(name)):
@@ -80,7 +80,7 @@ class Checkpoint:
             state[int(index)][name] = tensor
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
         for name, where in self._generators().items():
-            if name in parts["random"]:  # a run may go on on another device
+            if name in parts["random"]:  # a run may change its device
                 where.set_rng_state(parts["random"][name])
         device = next(self.model.parameters()).device
         return {name: tensor.to(device) for name, tensor in parts["loop"].items()}, header
@@ -101,7 +101,7 @@ def open_checkpoint(
     settings: TrainingSettings,
     batches: Batches,
 ) -> Iterator[Checkpoint]:
-    """The checkpoint in a run's folder, which is made if need be, and locked."""
+    """The checkpoint in a run's folder, created if needed and locked."""
     path = Path(folder) / FILENAME
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = [[len(g["params"]), g["relative_rate"], g["start"]] for g in optimizer.param_groups]
@@ -116,12 +116,12 @@ def open_checkpoint(
 
 
 def load_weights(path: str | Path, model: nn.Module) -> int:
-    """Put the weights of a checkpoint, a file or its folder, into a model; returns their steps."""
+    """Load a checkpoint's weights, from its file or folder, into a model; returns its step."""
     path = Path(path) / FILENAME if Path(path).is_dir() else Path(path)
     parts, header = _read(path)
     try:
         model.load_state_dict(parts["model"])
-    except RuntimeError as error:  # it names each weight that is missing, or of another shape
+    except RuntimeError as error:  # it names each missing weight or wrong shape
         remedy = "build the model with the sizes it was trained with"
         raise CheckpointError(f"{path} is another model's; {remedy}. {error}") from None
     return header["step"]
@@ -142,7 +142,7 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
                 parts[part][name] = file.get_tensor(key)
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not a whole checkpoint ({error}): it is truncated, or something else. "
+            f"{path} is not a whole checkpoint ({error}): it is truncated or another file. "
             "Pickled files are never loaded. Delete it and train again"
         ) from None
     return parts, header

@@ -11,7 +11,7 @@ else:
 
 
 def lock(path: Path) -> IO[bytes]:
-    """Lock a file until it is closed or the process ends, however that ends.
+    """Lock a file until it is closed or the process ends in any way.
 
     Raises:
         BlockingIOError: another process holds the lock.
@@ -20,12 +20,11 @@ def lock(path: Path) -> IO[bytes]:
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:  # of POSIX: unlike that of `flock`, no forked child inherits it and lives on with it
+        else:  # POSIX: unlike with `flock`, no forked child inherits the lock and keeps it
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         file.close()
         raise BlockingIOError(
-            f"another process is writing a run in {path.parent}; let it end, or choose another "
-            "folder"
+            f"another process is writing a run in {path.parent}; wait, or choose another folder"
         ) from None
     return file

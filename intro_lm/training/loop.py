@@ -41,24 +41,23 @@ def train(
 ) -> History:
     """Train a model and return its history.
 
-    The same model, batches, settings and machine give the same weights, bit for bit, also when the
-    run is killed and resumed. The model ends on the device it was trained on. One of under a
-    million weights computes on one thread, unless OMP_NUM_THREADS or `torch.set_num_threads` says
-    how many.
+    The same model, batches, settings and machine give the same weights, bit for bit, even if the
+    run is killed and resumed. The model stays on the device it was trained on. With under a million
+    weights it uses one thread, unless OMP_NUM_THREADS or `torch.set_num_threads` says how many.
 
     Args:
-        model: from inputs to logits. A `StatefulLanguageModel` reads batches that carry state from
-            the state in which the batch before left it; each epoch begins without one.
+        model: from inputs to logits. If batches carry state, a `StatefulLanguageModel` begins each
+            with the state after the previous one; each epoch begins without one.
         batches: what to train on, epoch after epoch. A `torch.utils.data.DataLoader` of (inputs,
-            targets) serves too, with one limit: its order can't be asked for again, so a resumed
+            targets) works too, with one limit: its order can't be repeated, so a resumed
             run is exact only if the checkpoint was saved at the end of an epoch.
         loss: from (logits, targets) to the mean loss of a batch.
-        parameter_groups: parts of the model that learn at rates or from steps of their own.
+        parameter_groups: parts of the model with their own learning rates or first steps.
         validation: evaluated every `evaluate_every` steps and at the end.
         tracker: also gets each entry of the history.
         checkpoint_dir: folder for the checkpoint, written every `checkpoint_every` steps, at the
             end, and when Ctrl-C stops the run.
-        resume: go on from the checkpoint in `checkpoint_dir`, if there is one.
+        resume: continue from the checkpoint in `checkpoint_dir`, if there is one.
         progress: show a progress bar.
 
     Raises:
@@ -66,7 +65,7 @@ def train(
         OSError: `checkpoint_dir` can't be written to, holds a run although `resume` is off, or
             another process is writing there; an earlier checkpoint stays.
         NonFiniteLossError: training diverged; the checkpoint is the last good one.
-        KeyboardInterrupt: Ctrl-C was pressed; the step under way was finished first.
+        KeyboardInterrupt: Ctrl-C was pressed; the current step was finished first.
     """
     if resume and checkpoint_dir is None:
         raise ValueError("resume=True needs checkpoint_dir, the folder of the run to resume")
@@ -80,7 +79,7 @@ def train(
     optimizer = make_optimizer(model, settings, parameter_groups)
     carry = model if batches.carries_state and isinstance(model, StatefulLanguageModel) else None
     history = History(str(device), precision)
-    others = [] if device.type == "cpu" else [device]  # random states to give back, with the CPU's
+    others = [] if device.type == "cpu" else [device]  # whose random state is restored, too
 
     with (
         torch.random.fork_rng(others, device_type=device.type),
@@ -112,21 +111,21 @@ def train(
                     freeze_groups(optimizer, step)  # a group's turn to learn
                 for group in optimizer.param_groups:  # the schedule's rate, or a multiple of it
                     group["lr"] = settings.learning_rate_at(step) * group["relative_rate"]
-                with autocast:  # matrix products in bfloat16, where the precision says so
+                with autocast:  # matrix products in bfloat16, if the precision says so
                     if carry is None:
                         logits = model(inputs)  # (B, V), (B, T, V), or (B, classes)
                     else:
                         logits, state = carry.advance(inputs, state)
-                        state = state.detach()  # cut the gradient, or it would reach all the past
+                        state = state.detach()  # or the gradient would go all the way back
                     batch_loss = loss(logits, targets)
                 optimizer.zero_grad()  # or this batch's gradients would add to the last one's
                 batch_loss.backward()
                 if settings.clip_norm is not None:  # one bad batch must not throw the weights far
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-                optimizer.step()  # the frozen weights have no gradient and stay
+                optimizer.step()  # frozen weights have no gradient and stay
                 step += 1
                 stop = interrupted.is_set()  # by Ctrl-C
-                # No .item() on the loss here: a GPU would have to wait for it at every step.
+                # No .item() on the loss here: it would wait for a GPU at every step.
                 books.after_step(step, batch_loss.detach(), targets.numel(), state, stop)
                 if step == settings.steps:
                     break
@@ -146,14 +145,14 @@ def fine_tune(
     fine_tuning: FineTuning | None = None,
     **options: Any,
 ) -> History:
-    """`train` with the parameter groups of `fine_tuning`, at the head's rate in the settings."""
+    """`train` with the parameter groups of `fine_tuning`; the settings' rate is the head's."""
     groups = (fine_tuning or FineTuning()).parameter_groups(model.layer_groups(), settings.steps)
     return train(cast(nn.Module, model), batches, settings, parameter_groups=groups, **options)
 
 
 @dataclass(frozen=True)
 class LoaderBatches:
-    """A `DataLoader` as `Batches`; PyTorch's random state alone decides the order of an epoch."""
+    """A `DataLoader` as `Batches`; only PyTorch's random state decides an epoch's order."""
 
     loader: DataLoader
     device: torch.device | str

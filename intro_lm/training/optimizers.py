@@ -1,4 +1,4 @@
-"""Optimisers, and parts of a model that learn at rates and from steps of their own."""
+"""Optimisers, and parts of a model with their own learning rates and first steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class FineTuning:
     """When the layers of a pretrained model learn, and how fast. Each part can be switched off.
 
     The recipe is ULMFiT's (Howard and Ruder 2018, sections 3.2 and 3.3): the new layers first, the
-    lower ones later and gently. Its third part, a learning rate that rises fast and falls slowly,
+    lower ones later and slower. Its third part, a learning rate that rises fast and falls slowly,
     is the schedule `one-cycle`, except that ours ends at 0 and theirs at 1/32 of the peak.
 
     Args:
-        head_first: the head, which is new, learns alone for a stage.
-        gradual_unfreezing: in each further stage one more layer learns, from the top down; off, all
-            layers below the head begin together.
+        head_first: the new head learns alone for a stage.
+        gradual_unfreezing: in each further stage one more layer learns, from the top down; if off,
+            all layers below the head begin together.
         stage: fraction of the steps in a stage.
-        rate_decay: each layer learns so many times slower than the one above.
-        frozen: only the head ever learns: the pretrained layers serve as features.
+        rate_decay: each layer's rate is that of the layer above divided by this.
+        frozen: only the head ever learns; the pretrained layers give features.
     """
 
     head_first: bool = True
@@ -49,7 +49,7 @@ class FineTuning:
     def parameter_groups(
         self, layers: Sequence[Sequence[nn.Parameter]], steps: int
     ) -> list[ParameterGroup]:
-        """How each layer, from the bottom up to the head, learns in a run of so many steps."""
+        """How each layer, from the bottom up to the head, learns in a run of `steps`."""
         groups = []
         for below, parameters in zip(reversed(range(len(layers))), layers, strict=True):
             stages = self.head_first + (below - 1) * self.gradual_unfreezing if below else 0
@@ -68,20 +68,20 @@ def make_optimizer(
     settings: TrainingSettings,
     groups: Sequence[ParameterGroup] | None = None,
 ) -> Optimizer:
-    """The settings' optimiser of all parameters that want gradients, in these groups or in one."""
+    """The settings' optimiser for parameters that need gradients, in these groups or in one."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = groups or [ParameterGroup(trained)]
     if {id(p) for group in groups for p in group.parameters} != set(map(id, trained)):
         raise ValueError(
-            "the parameter groups don't hold all parameters of the model that want gradients, or "
-            "others; put each of them in one group"
+            "the parameter groups don't hold all parameters that need gradients, or they hold "
+            "others; put each in one group"
         )
     parameters = [
         {"params": list(group.parameters), "relative_rate": group.rate, "start": group.start}
         for group in groups
     ]
     rate, decay = settings.learning_rate, settings.weight_decay
-    # Fused: one kernel updates all parameters, not one for each.
+    # Fused: one kernel updates all parameters.
     if settings.optimizer == "sgd":
         return SGD(parameters, rate, weight_decay=decay, fused=True)
     return AdamW(parameters, rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)

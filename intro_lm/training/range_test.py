@@ -24,8 +24,8 @@ def learning_rate_range_test(
 ) -> tuple[list[float], list[float]]:
     """Train a copy of the model while the learning rate grows from lowest to highest.
 
-    It grows by the same factor each step. A good rate lies where the loss still falls fast, well
-    below where it blows up; the test ends early once the loss is four times its lowest. Returns the
+    It grows by the same factor each step. At a good rate the loss still falls fast, well below
+    where it blows up; the test ends early once the loss is four times its lowest. Returns the
     rates, and the loss of each step before its update.
     """
     if not 0 < lowest < highest < math.inf:
@@ -44,6 +44,6 @@ def learning_rate_range_test(
             batch_loss.backward()
             update.step()
             losses.append(batch_loss.item())
-            if not losses[-1] <= 4 * min(losses):  # also where it is not a number
+            if not losses[-1] <= 4 * min(losses):  # also if it is NaN
                 break
     return rates[: len(losses)], losses

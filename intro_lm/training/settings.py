@@ -1,4 +1,4 @@
-"""How and where a training run goes, checked before it starts."""
+"""How and where to train, checked before training starts."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ class TrainingSettings:
         schedule: `one-cycle` rises linearly over the first `warmup` fraction of the steps and
             falls linearly to zero over the rest; `constant` stays.
         weight_decay: AdamW's decoupled decay, or SGD's L2 penalty.
-        clip_norm: largest norm of all gradients together; None leaves them alone.
+        clip_norm: largest norm of all gradients together; None doesn't clip.
         log_every, evaluate_every, checkpoint_every: steps between two entries of the training
             loss, two evaluations, two checkpoints.
-        seed: seeds what a model draws at random while training (dropout).
+        seed: seeds random draws while training, such as dropout.
         device: `auto` takes CUDA or MPS, else the CPU; or any name PyTorch knows.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA devices that have
-            it and float32 everywhere else, so that all CPUs train alike.
+            it and float32 elsewhere, so that all CPUs train alike.
     """
 
     steps: int = 1000

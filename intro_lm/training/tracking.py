@@ -17,7 +17,7 @@ EVENT_FILE = "events.out.tfevents."
 
 
 class Logger(Protocol):
-    """What `train` tells after how many steps it begins, and the values of each history entry."""
+    """What `train` reports to: the steps it begins after, and each history entry's values."""
 
     def start(self, step: int) -> None: ...
     def log(self, step: int, scalars: dict[str, float]) -> None: ...
@@ -26,9 +26,9 @@ class Logger(Protocol):
 class Tracker:
     """Writes one run's curves, samples and hyperparameters for TensorBoard.
 
-    A folder holds one run. Where `folder` exists already, the new run goes into `folder-2`,
-    `folder-3` and so on, and the old one stays to compare with; `folder` says which it became. With
-    `resume` it goes on in `folder` itself, if no other process writes there.
+    A folder holds one run. If `folder` exists already, the new run goes into `folder-2`,
+    `folder-3` and so on, and the old one stays to compare with; `folder` says which was used. With
+    `resume` it continues in `folder` itself, if no other process writes there.
     """
 
     def __init__(self, folder: str | Path, resume: bool = False) -> None:
@@ -63,7 +63,7 @@ class Tracker:
     def hyperparameters(self, values: Mapping[str, float | int | str | bool]) -> None:
         """Give the run a row on TensorBoard's HParams page, with its latest validation loss.
 
-        None is left out. TensorBoard takes the page's columns from one of the runs it shows, so
+        It omits None. TensorBoard takes the page's columns from one of the runs it shows, so
         start it over runs that have the same hyperparameters, such as those of one sweep.
         """
         from torch.utils.tensorboard import summary
@@ -76,15 +76,15 @@ class Tracker:
         self._lock.close()
         if self._file is not None:
             self._file.close()
-            self._file = None  # what is still written goes into another
+            self._file = None  # later writes go into another
 
     def _write(self, **event: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         if self._file is None:
-            # Every start has a file of its own, whose number puts it last: TensorBoard reads a
-            # run's files in the order of their names, and a clock may have been set back.
+            # Each start has its own file, numbered to be last: TensorBoard reads a run's files in
+            # the order of their names, and a clock may have gone backwards.
             earlier = sorted(self.folder.glob(f"{EVENT_FILE}*"))
             number = int(earlier[-1].name.split(".")[3]) + 1 if earlier else 1
             self._file = (self.folder / f"{EVENT_FILE}{number:010}").open("wb")
@@ -94,13 +94,13 @@ class Tracker:
 
 
 def load_runs(root: str | Path) -> DataFrame:
-    """Read the scalars and hyperparameters of every run below `root` back, as one table.
+    """Read back the scalars and hyperparameters of every run below `root` as one table.
 
     It has a row for each run and step, and the columns `run` (the path below `root`, categorical),
     `step`, each scalar's tag (NaN where the run has none at that step) and `hparams/NAME` for each
     hyperparameter. `table.groupby("run").last()` has a row per run, `trial-2` before `trial-10`.
     A run without scalars has one row, at step 0. What a resumed run hid is left out.
-    A `FileNotFoundError` says so if there is no run.
+    If there is no run, raises `FileNotFoundError`.
     """
     import pandas as pd
 

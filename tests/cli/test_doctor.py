@@ -71,7 +71,7 @@ def test_it_runs_where_a_package_is_missing(missing, curriculum):
 def test_a_command_that_misses_a_package_names_the_doctor(curriculum):
     done = seen_without("torch", "train", "--help")
     assert done.returncode == 1
-    assert done.stderr == f"torch; what helps says: {sys.executable} -m intro_lm doctor\n"
+    assert done.stderr == f"torch; for a remedy run: {sys.executable} -m intro_lm doctor\n"
 
 
 def test_another_python_is_sent_to_the_one_in_the_environment(curriculum, monkeypatch):

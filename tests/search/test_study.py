@@ -350,7 +350,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(tmp_path, command):
     process.send_signal(signal.SIGINT)
     shown = process.communicate(timeout=180)[1]  # it may wait for the database
     assert process.returncode == 130
-    assert shown.endswith("stopped; the same command goes on\n")
+    assert shown.endswith("stopped; the same command continues\n")
     assert "Traceback" not in shown
     other.kill()
     other.communicate()
