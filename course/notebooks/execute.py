@@ -26,7 +26,6 @@ import psutil
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbval.plugin import coalesce_streams
 
 from course.notebooks.check import code_cells, problems, run_digest, tags
@@ -181,14 +180,15 @@ def write(notebook: Any, path: Path) -> None:
 
 def run(paths: list[Path], timeout: int, build: Path = BUILD) -> int:
     """Execute copies into `build`, each also as HTML, and stop at the first that fails."""
+    from course.notebooks.html import as_html  # nbconvert takes its time, and nothing else needs it
+
     build.mkdir(parents=True, exist_ok=True)
     executed: list[Execution] = []
     for path in paths:
         done = execute(path, timeout)
         executed.append(done)
         write(done.notebook, build / path.name)
-        page, _ = HTMLExporter().from_notebook_node(done.notebook)
-        (build / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        (build / f"{path.stem}.html").write_text(as_html(done.notebook), encoding="utf-8")
         (build / "index.html").write_text(index(executed), encoding="utf-8")
         if done.error:
             return failed(done)
