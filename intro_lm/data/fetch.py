@@ -5,6 +5,7 @@ notebook's kernel. It doesn't import the package: that would take longer than mo
 """
 
 import json
+import os
 import sys
 
 
@@ -23,6 +24,7 @@ def main() -> None:
             downloader = pooch.HTTPDownloader(timeout=4)
             pooch.retrieve(**request, downloader=downloader)
         else:
+            os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the parent shows one
             from huggingface_hub import snapshot_download
 
             snapshot_download(**request)
