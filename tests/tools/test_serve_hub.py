@@ -31,4 +31,4 @@ def test_a_hub_shaped_folder_is_served_to_the_genuine_client(tmp_path):
         finally:
             server.kill()
     assert "[8530, 1066, 1066] ClassLabel(names=['neg', 'pos'])" in done.stdout, done.stderr
-    assert "Fetching" in done.stderr  # a progress bar, although this is no terminal
+    assert "B/s" in done.stderr  # a progress bar, although this is no terminal
