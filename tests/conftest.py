@@ -1,5 +1,6 @@
 """What several tests share: a small corpus of real names, and a server on the loopback."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,9 @@ import torch
 from intro_lm import data
 from intro_lm.models import MLP
 from tools.serve_hub import HubServer, serving
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a script put aside
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
