@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -154,16 +155,20 @@ def _storage(address: str) -> RDBStorage:
     engine: dict[str, Any] = {}
     if address.startswith("sqlite"):  # a pool would keep connections open that nobody closes
         engine = {"connect_args": {"timeout": LOCKED_SECONDS}, "poolclass": NullPool}
-    try:
-        return RDBStorage(
-            address,
-            engine_kwargs=engine,
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=SILENT_SECONDS,
-            heartbeat_stale_trial_callback=_retry,
-        )
-    except (RuntimeError, ImportError) as error:  # from another Optuna, or a missing driver
-        raise StorageInternalError from error
+    options: dict[str, Any] = {"engine_kwargs": engine, "heartbeat_interval": HEARTBEAT_SECONDS}
+    options |= {"grace_period": SILENT_SECONDS, "heartbeat_stale_trial_callback": _retry}
+    failed = 0
+    while True:
+        try:
+            return RDBStorage(address, **options)
+        except (RuntimeError, ImportError) as error:  # from another Optuna, or a missing driver
+            raise StorageInternalError from error
+        except SQLAlchemyError as error:
+            # A process that starts at the same moment may be creating the same tables.
+            failed += 1
+            if failed == 3 or not re.search("already exists|unique", str(error), re.IGNORECASE):
+                raise
+            time.sleep(1)
 
 
 @contextmanager
