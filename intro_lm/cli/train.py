@@ -95,12 +95,5 @@ def make_batches(
         size = size if training else min(size, 8)
         return StreamBatches.from_texts(vocabulary, texts, size, options.length, seed=seed)
     size = size if training else min(256, 4 * size)
-    length = options.max_length
-    try:
-        batches = PaddedBatches.from_texts(vocabulary, texts, size, seed=seed, max_length=length)
-    except ValueError as error:
-        raise ValueError(f"{split}: {error}") from error
-    if batches.truncated:
-        many = f"{batches.truncated} of {len(texts)} texts"
-        print(f"{split}: {many} are longer than {length} tokens; only their beginnings are read")
-    return batches
+    how = {"seed": seed, "max_length": options.max_length, "name": split}
+    return PaddedBatches.from_texts(vocabulary, texts, size, **how)

@@ -77,14 +77,29 @@ class PaddedBatches:
         batch_size: int = 32,
         *,
         labels: Sequence[int] | None = None,
+        name: str = "",
         **order: Any,
     ) -> PaddedBatches:
-        """Encode the texts; `order` is `shuffle`, `seed` and `max_length`."""
+        """Encode the texts; `order` is `shuffle`, `seed` and `max_length`.
+
+        `name`, the split's, begins an error's message, and the line that is printed if texts are
+        longer than `max_length`.
+        """
         stream, starts = token_stream(vocabulary, texts)
         ids = None if labels is None else torch.as_tensor(labels)
         if ids is not None and (ids.is_floating_point() or (ids < 0).any()):
             raise ValueError(f"the labels are {ids}; class ids are whole numbers from 0")
-        return cls(stream, starts, ids, batch_size, **order)
+        prefix = f"{name}: " * bool(name)
+        try:
+            batches = cls(stream, starts, ids, batch_size, **order)
+        except ValueError as error:
+            raise ValueError(f"{prefix}{error}") from error
+        if batches.truncated:
+            print(
+                f"{prefix}{batches.truncated} of {len(starts) - 1} texts are longer than "
+                f"{batches.max_length} tokens; only their beginnings are read"
+            )
+        return batches
 
     def __len__(self) -> int:
         return -(-(len(self.starts) - 1) // self.batch_size)
@@ -148,18 +163,8 @@ class PaddedBatches:
 
 
 def labelled_batches(
-    vocabulary: AnyVocabulary, rows: Dataset, batch_size: int = 32, *, name: str = "", **order: Any
+    vocabulary: AnyVocabulary, rows: Dataset, batch_size: int = 32, **options: Any
 ) -> PaddedBatches:
-    """`PaddedBatches` of a split with the columns `text` and `label`; `order` as in `from_texts`.
-
-    If texts are longer than `max_length`, prints how many, after the split's `name`.
-    """
-    batches = PaddedBatches.from_texts(
-        vocabulary, rows["text"][:], batch_size, labels=rows["label"][:], **order
-    )
-    if batches.truncated:
-        print(
-            f"{name}: " * bool(name) + f"{batches.truncated} of {len(rows)} texts are longer than "
-            f"{batches.max_length} tokens; only their beginnings are read"
-        )
-    return batches
+    """`PaddedBatches` of a split with columns `text` and `label`; options as in `from_texts`."""
+    texts, labels = rows["text"][:], rows["label"][:]
+    return PaddedBatches.from_texts(vocabulary, texts, batch_size, labels=labels, **options)

@@ -22,6 +22,12 @@ def test_a_bundled_dataset_has_three_splits_of_distinct_texts():
     assert [[row["text"] for row in rows] for rows in streams.values()] == parts
 
 
+def test_the_docstrings_of_another_pytorch_are_not_taken_for_the_pinned_ones(monkeypatch):
+    monkeypatch.setattr(bundled, "TORCH_DOCS_SHA256", "0" * 64)
+    with pytest.raises(data.DatasetUnavailableError, match="install that release"):
+        data.texts("torch-docs")
+
+
 @pytest.fixture
 def served(loopback, tmp_path, monkeypatch):
     """The server of a download of the catalogue, on the loopback, and where it is kept."""

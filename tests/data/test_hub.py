@@ -26,6 +26,12 @@ PRELUDE = """
 import json, sys, time
 from intro_lm import data
 
+def slowness():  # how many times longer a busy machine takes to calculate
+    wall, cpu = time.monotonic(), time.process_time()
+    while time.process_time() < cpu + 0.2:
+        pass
+    return max(1, (time.monotonic() - wall) / 0.2)
+
 def attempt(load, *arguments, **options):
     start = time.monotonic()
     try:
@@ -37,7 +43,7 @@ def attempt(load, *arguments, **options):
                  "classes": getattr(label, "names", None)}
     except (OSError, ValueError) as error:
         found = {"error": type(error).__name__, "message": str(error)}
-    return {**found, "seconds": time.monotonic() - start}
+    return {**found, "seconds": (time.monotonic() - start) / slowness()}
 """
 
 
@@ -293,7 +299,7 @@ def test_no_network_is_said_in_seconds(server, home, network):
     assert not there
     for found in (loading, streaming):
         assert found["error"] == "DatasetUnavailableError"
-        assert found["seconds"] < 30  # 3 of them waiting; the rest on a busy machine
+        assert found["seconds"] < 5
         for word in ("'rotten-tomatoes'", "HF_HUB_OFFLINE", "HF_HOME", "'name-origins' need no"):
             assert word in found["message"]
 
